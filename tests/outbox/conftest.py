@@ -18,6 +18,9 @@ from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.outbox.models import Message, ServerTrouble
 
+UseServers = Callable[..., list[int]]
+TroubleOf = Callable[[int], ServerTrouble | None]
+
 
 @pytest.fixture
 def enqueue_reset(enqueue: Enqueue, database: Database) -> Callable[[], int]:
@@ -48,7 +51,7 @@ def pending(database: Database) -> int:
 
 
 @pytest.fixture
-def use_servers(state: AppState) -> Callable[..., list[int]]:
+def use_servers(state: AppState) -> UseServers:
     """Save servers on loopback as the mail server and its fallbacks; return their ids.
 
     None stands for a port on which nothing listens. `given` are further columns of each.
@@ -78,7 +81,7 @@ def use_servers(state: AppState) -> Callable[..., list[int]]:
 
 
 @pytest.fixture
-def trouble_of(database: Database) -> Callable[[int], ServerTrouble | None]:
+def trouble_of(database: Database) -> TroubleOf:
     """Read the trouble that a server is in now, if it is."""
 
     def read_trouble(server_id: int) -> ServerTrouble | None:

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.conftest import Enqueue, GetMessage
+from tests.outbox.conftest import TroubleOf, UseServers
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -21,13 +22,11 @@ from webapp.outbox import probes
 from webapp.outbox import service as outbox
 from webapp.outbox.connection import Connections
 from webapp.outbox.delivery import deliver_due
-from webapp.outbox.models import Attempt, AttemptResult, MessageState, ServerTrouble
+from webapp.outbox.models import Attempt, AttemptResult, MessageState
 
 Act = Callable[[], None]
 Scripted = Callable[..., ScriptedServer]
-UseServers = Callable[..., list[int]]
 Attempts = Callable[[], list[tuple[int | None, str]]]
-TroubleOf = Callable[[int], ServerTrouble | None]
 SENT, QUEUED, FAILED = MessageState.SENT, MessageState.QUEUED, MessageState.FAILED
 # What another server need not have, at each of its stages.
 TROUBLES: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ from webapp.api.replies import Reply
 from webapp.api.schemas import time_field
 from webapp.core import clock
 from webapp.monitoring.state import full_state
+from webapp.outbox.server_states import Duty
 from webapp.outbox.status import Flow
 
 blueprint = Blueprint("Status", "Whether email is being delivered.")
@@ -15,6 +16,7 @@ EXAMPLE = {
     "since": "2026-11-30T09:12:44Z",
     "cause": {"stage": "connect", "code": "refused", "text": "The server refused the connection."},
     "recipients": None,
+    "servers": [{"name": "SendGrid", "duty": "sends", "since": None, "cause": None}],
     "waiting": 12,
     "oldest_seconds": 340,
     "workers": 1,
@@ -28,6 +30,22 @@ class CauseSchema(Schema):
     stage = fields.String(required=True, metadata={"description": "At which stage of sending it fails."})
     code = fields.String(required=True, metadata={"description": "Names the failure."})
     text = fields.String(required=True, metadata={"description": "Explains it to a person."})
+
+
+class ServerSchema(Schema):
+    """A mail server."""
+
+    name = fields.String(required=True, metadata={"description": "Its name."})
+    duty = fields.String(
+        required=True,
+        validate=validate.OneOf(list(Duty)),
+        metadata={
+            "description": "`sends`; `dedicated`: sends for certain senders or applications; `stands_in`: sends if "
+            "those before it fail; `replaced`: another one sends in its place, because it is in trouble."
+        },
+    )
+    since = time_field("Since when it is in trouble; null while it isn't.", required=True, allow_none=True)
+    cause = fields.Nested(CauseSchema, required=True, allow_none=True, metadata={"description": "Null while it isn't."})
 
 
 class StatusSchema(Schema):
@@ -51,6 +69,9 @@ class StatusSchema(Schema):
             "description": "Null if everyone gets email. Else the domains that do: `*.example.com` is every subdomain, "
             "and an empty list is nobody. Messages to others are accepted and end as `cancelled`."
         },
+    )
+    servers = fields.List(
+        fields.Nested(ServerSchema), required=True, metadata={"description": "The mail servers, in their order."}
     )
     waiting = fields.Integer(required=True, metadata={"description": "How many emails wait, of all applications."})
     oldest_seconds = fields.Integer(required=True, metadata={"description": "How long the oldest of them has waited."})

@@ -11,6 +11,7 @@ from webapp.cli.base import open_database
 from webapp.cli.output import json_option, moment, print_fields, print_json
 from webapp.core import clock
 from webapp.monitoring.state import full_state
+from webapp.outbox.server_states import Duty
 from webapp.outbox.status import Flow
 
 HEADLINES = {
@@ -20,6 +21,12 @@ HEADLINES = {
     Flow.STOPPED: "Mail is not going out.",
     Flow.NO_WORKER: "Mail is not going out.",
     Flow.NOT_SET_UP: "Mail can't be sent yet.",
+}
+DUTIES = {
+    Duty.SENDS: "sends",
+    Duty.DEDICATED: "sends for certain senders or applications",
+    Duty.STANDS_IN: "fallback",
+    Duty.REPLACED: "another one sends in its place",
 }
 
 
@@ -61,11 +68,18 @@ def show(state: Mapping[str, Any]) -> None:
                 else "",
             ),
             ("Last sent", f"{_readable(last['at'])} through {last['provider']}" if last else "never"),
+            ("Mail servers", "\n".join(map(_server, state["servers"])) if len(state["servers"]) > 1 else None),
             ("Waiting", str(state["waiting"])),
             ("Last 7 days", ", ".join(undelivered) or "everything was delivered"),
             ("Workers", str(state["workers"])),
         ]
     )
+
+
+def _server(server: Mapping[str, Any]) -> str:
+    cause = server["cause"]
+    trouble = f", fails since {_readable(server['since'])}: {cause['text']}" if cause else ""
+    return f"{server['name']} ({DUTIES[Duty(server['duty'])]}){trouble}"
 
 
 def _readable(time: str | None) -> str:

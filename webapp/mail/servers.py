@@ -120,6 +120,11 @@ def drafts(session: Session) -> list[MailServer]:
     return list(session.scalars(kept.order_by(MailServer.id)))
 
 
+def names(session: Session) -> dict[int, str]:
+    """Return the names of all servers and drafts, by id."""
+    return {server.id: server.name for server in session.execute(select(MailServer.id, MailServer.name))}
+
+
 def by_id(session: Session, server_id: int) -> MailServer | None:
     """Return the server or draft with this id."""
     return session.get(MailServer, server_id)

@@ -1,6 +1,7 @@
-"""The email to administrators that says that email flows again after an outage."""
+"""The emails to administrators about outages and mail servers in trouble."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 
+TIMES = ("since", "until")
 REASONS = {"no_administrator": _("The account no longer belongs to an active administrator.")}
 
 
@@ -34,9 +36,10 @@ def _write(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
         raise Unwanted("no_administrator")
     found = message.data
     failure = Failure(found["stage"], found["code"], found["params"], found["reply"])
-    since, until = datetime.fromisoformat(found["since"]), datetime.fromisoformat(found["until"])
+    data: dict[str, Any] = {name: datetime.fromisoformat(found[name]) for name in TIMES if name in found}
+    data |= {name: found[name] for name in ("server", "by") if name in found}
     with i18n.use_language(user.language):
-        data = {"name": user.name, "since": since, "until": until, "cause": describe_cause(failure)}
+        data |= {"name": user.name, "cause": describe_cause(failure)}
     return PreparedMessage(user.email, data, user.language)
 
 
@@ -46,11 +49,23 @@ def _sample(now: datetime) -> PreparedMessage:
     return PreparedMessage(SAMPLE_RECIPIENT, data)
 
 
+def _sample_of_servers(now: datetime) -> PreparedMessage:
+    cause = describe_cause(Failure("connect", "connection_refused", {"error": "Connection refused"}))
+    data = {"name": SAMPLE_NAME, "since": now - timedelta(hours=2), "until": now, "cause": cause}
+    return PreparedMessage(SAMPLE_RECIPIENT, data | {"server": "SendGrid", "by": "Office 365"})
+
+
 RECOVERED_KIND = kind_to_users(
     "mail_recovered", _("Mail works again"), _write, _sample, require=_require, reasons=REASONS
+)
+IN_TROUBLE_KIND = kind_to_users(
+    "mail_server_in_trouble", _("A mail server fails"), _write, _sample_of_servers, require=_require, reasons=REASONS
+)
+WELL_KIND = kind_to_users(
+    "mail_server_well", _("A mail server works again"), _write, _sample_of_servers, require=_require, reasons=REASONS
 )
 
 
 def init_app(app: Flask) -> None:
-    """Register the kind."""
-    register_kinds(app, RECOVERED_KIND)
+    """Register the kinds."""
+    register_kinds(app, RECOVERED_KIND, IN_TROUBLE_KIND, WELL_KIND)

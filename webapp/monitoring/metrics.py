@@ -21,6 +21,7 @@ from webapp.mail.expiry import service as expiries
 from webapp.monitoring.dashboard import LATENCY_BOUNDS
 from webapp.outbox.claims import IS_QUEUED
 from webapp.outbox.models import AttemptResult, Message, MessageState
+from webapp.outbox.server_states import server_states
 from webapp.outbox.status import delivery_status
 
 # Counted from 0, so that the first one is seen as an increase.
@@ -68,9 +69,19 @@ class MailCollector(Collector):
         yield GaugeMetricFamily(
             "mailroom_mail_flowing", "0 if no email can go out at present, else 1.", value=int(not status.is_stopped)
         )
+        yield self._troubles()
         yield GaugeMetricFamily(
             "mailroom_workers", "Workers that are running.", value=workers.count(self._session, self._now)
         )
+
+    def _troubles(self) -> Metric:
+        troubles = GaugeMetricFamily(
+            "mailroom_mail_server_in_trouble", "1 while a mail server fails and another one may send, else 0.",
+            labels=["server"],
+        )  # fmt: skip
+        for server in server_states(self._session).servers:
+            troubles.add_metric([server.name], int(server.failure is not None))
+        return troubles
 
     def _unfinished(self) -> dict[str, int]:
         due = func.count().filter(Message.next_attempt_at <= self._now)

@@ -13,6 +13,7 @@ from webapp.mail.diagnosis.service import to_data
 from webapp.outbox import service as outbox
 from webapp.outbox.labels import describe_cause
 from webapp.outbox.models import UNDELIVERED
+from webapp.outbox.server_states import ServerState, server_states
 from webapp.outbox.status import (
     STANDING_STILL,
     DeliveryStatus,
@@ -36,7 +37,8 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
     """Return that with all that Home tells administrators: whether email goes out, why not, what was not delivered.
 
     `reason` is what the failure means, `cause` has the server's words. `undelivered` has the numbers of the last seven
-    days by state, `recipients` the only domains that get email, `limit` what email waits for until then.
+    days by state, `recipients` the only domains that get email, `limit` what email waits for until then. `servers` are
+    the mail servers in order: what each is for at present and, if it is in trouble, since when and why.
     """
     status = delivery_status(session, now)
     cause, held = cause_of(session, status), held_message(session) if status.in_trouble else None
@@ -54,8 +56,16 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
         "recipients": general(session, app_state().config).only_domains,
         "limit": {"name": limit.name, "value": limit.value, "until": iso(limit.until)} if limit else None,
         "last_sent": {"at": iso(last.finished_at), "provider": last.provider} if last else None,
+        "servers": [_server(one) for one in server_states(session).servers],
         "undelivered": {state.value: undelivered.get(state, (0, 0))[1] for state in UNDELIVERED},
     }
+
+
+def _server(state: ServerState) -> dict[str, Any]:
+    since, failure, cause = state.in_trouble_since, state.failure, None
+    if failure is not None:
+        cause = {"stage": failure.stage, "code": failure.code, "text": describe_cause(failure)}
+    return {"name": state.name, "duty": state.duty, "since": iso(since) if since else None, "cause": cause}
 
 
 def _state_of(session: Session, status: DeliveryStatus, cause: Failure | None, now: datetime) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""The events about outages that webhooks get."""
+"""The events about outages, and about servers in whose place others send, that webhooks get."""
 
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.webhooks.registry import EventType
 
 STOPPED = EventType("mail_server.stopped", lazy("Mail stands still"))
 RECOVERED = EventType("mail_server.recovered", lazy("Mail flows again"))
+IN_TROUBLE = EventType("mail_server.in_trouble", lazy("A mail server fails, and another one sends"))
+WELL = EventType("mail_server.well", lazy("A mail server works again"))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from flask import render_template, request
 
 from webapp.core import clock
@@ -9,10 +10,13 @@ from webapp.core.app_state import app_state
 from webapp.outbox import listing, service
 from webapp.outbox.filters import Filter
 from webapp.outbox.labels import describe_cause
+from webapp.outbox.server_states import server_states
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status, held_message
 
 # How many messages the page of an application shows.
 SHOWN_OF_APPLICATION = 5
+
+log = structlog.get_logger(__name__)
 
 
 def mail_server_panel() -> str:
@@ -20,6 +24,18 @@ def mail_server_panel() -> str:
     with app_state().database.read_columns() as connection:
         status = delivery_status(connection, clock.now())
     return render_template("outbox/_delivery_status.html", **explain(status))
+
+
+def server_troubles_panel() -> str:
+    """Render which mail servers fail while another one sends, for the top of every administrator's page."""
+    try:
+        with app_state().database.read_columns() as connection:
+            states = server_states(connection)
+    except Exception:
+        # The error page has this panel too, and the database may be what failed.
+        log.exception("mail servers in trouble cannot be read")
+        return ""
+    return render_template("outbox/_server_troubles.html", states=states) if states.troubles else ""
 
 
 def application_panel() -> str:

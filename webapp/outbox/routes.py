@@ -15,6 +15,7 @@ from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
+from webapp.mail import servers
 from webapp.outbox import audit_events, bulk, labels, listing, panels, resend, service
 from webapp.outbox.export import export_csv
 from webapp.outbox.filters import Filter, StateFilter
@@ -78,6 +79,7 @@ def message(message_id: int) -> Response:
         data = {
             "diagnosis": service.diagnosis(session, found),
             "story": story(session, message_id),
+            "server_names": servers.names(session),
             "limit": limit_reached(session, now) if is_due else None,
             "handed": handed(session, found),
             "email": email_of(session, found, app_state()),

@@ -18,7 +18,7 @@ from webapp.mail.grants import service as grants
 from webapp.outbox import audit_events, recipients, statistics, suspension
 from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
-from webapp.outbox.models import FINISHED, Message, MessageState, search_key
+from webapp.outbox.models import FINISHED, Attempt, Message, MessageState, search_key
 from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.signals import messages_ended
 from webapp.providers import Diagnosis
@@ -200,7 +200,9 @@ def get_message(session: Session, message_id: int, lock: bool = False) -> Messag
 
 def diagnosis(session: Session, message: Message) -> Diagnosis | None:
     """Return what the failure of a message means with the current settings; None if no server was asked."""
-    server, failure = servers.primary(session), message.failure
+    last = select(Attempt.mail_server_id).where(Attempt.message_id == message.id).order_by(Attempt.id.desc()).limit(1)
+    server_id, failure = session.scalar(last), message.failure
+    server = (servers.by_id(session, server_id) if server_id is not None else None) or servers.primary(session)
     return diagnose(server.provider, server.public_values, failure) if server and failure else None
 
 

@@ -1,0 +1,132 @@
+"""What administrators and webhooks are told while one mail server fails and another one sends."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.browser import Browser
+from tests.support.receiver import Receiver, running_receiver
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox import circuits
+from webapp.outbox.models import Message
+from webapp.providers import Failure
+from webapp.webhooks import delivery, service
+
+REFUSED = Failure("connect", "connection_refused", {"error": "Connection refused"})
+FailTwice = Callable[[int], None]
+
+
+@pytest.fixture
+def receiver(state: AppState) -> Iterator[Receiver]:
+    """A program that receives events about servers."""
+    with running_receiver() as receiver:
+        with state.database.transaction() as session:
+            events = ["mail_server.in_trouble", "mail_server.well"]
+            service.create(session, state.sealer, name="Pager", url=receiver.url, events=events)
+        yield receiver
+
+
+@pytest.fixture
+def servers(database: Database) -> list[int]:
+    """Two servers, Main and Spare, and one for the shop; the ids."""
+    rows = [_server(0, "Main"), _server(1, "Spare"), _server(2, "Shop", for_domains=["shop.example"])]
+    with database.transaction() as session:
+        session.add_all(rows)
+    return [row.id for row in rows]
+
+
+@pytest.fixture
+def fail_twice(state: AppState) -> FailTwice:
+    """Have a server fail twice in a row, and deliver events."""
+
+    def fail_twice(server_id: int) -> None:
+        for _ in range(2):
+            with state.database.transaction() as session:
+                circuits.try_now(session, clock.now())
+                circuits.failed(session, server_id, REFUSED, clock.now())
+        delivery.deliver_due(state)
+
+    return fail_twice
+
+
+def _server(position: int, name: str, **more: Any) -> MailServer:
+    usual = {
+        "provider": "custom",
+        "mail_from": "m@mailroom.example",
+        "host": "127.0.0.1",
+        "port": 9,
+        "security": "none",
+    }
+    return MailServer(position=position, name=name, updated_at=clock.now(), **usual, **more)
+
+
+def _emails(database: Database) -> list[tuple[str, str]]:
+    with database.read() as session:
+        return [(one.kind, one.recipient) for one in session.scalars(select(Message).order_by(Message.id))]
+
+
+def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
+    administrator: Browser,
+    servers: list[int],
+    fail_twice: FailTwice,
+    receiver: Receiver,
+    state: AppState,
+) -> None:
+    fail_twice(servers[0])
+    fail_twice(servers[0])
+    event = receiver.received[0].event["data"]
+    assert event["text"] == "The mail server Main fails; email goes by Spare."
+    assert (event["mail_server"]["name"], event["sent_by"], event["cause"]["stage"]) == ("Main", "Spare", "connect")
+    with state.database.transaction() as session:
+        circuits.well(session, servers[0])
+    delivery.deliver_due(state)
+    assert receiver.types == ["mail_server.in_trouble", "mail_server.well"]
+    kinds = ("mail_server_in_trouble", "mail_server_well")
+    assert _emails(state.database) == [(kind, "ada@mailroom.example") for kind in kinds]
+
+
+@pytest.mark.one_database
+def test_one_failure_is_told_nobody(
+    administrator: Browser, servers: list[int], receiver: Receiver, state: AppState
+) -> None:
+    with state.database.transaction() as session:
+        circuits.failed(session, servers[0], REFUSED, clock.now())
+    assert "Email goes by" not in administrator.get("/").text
+    with state.database.transaction() as session:
+        circuits.well(session, servers[0])
+    delivery.deliver_due(state)
+    assert (receiver.types, _emails(state.database)) == ([], [])
+
+
+@pytest.mark.one_database
+def test_where_no_server_is_well_the_alarm_alone_says_so(
+    administrator: Browser, servers: list[int], fail_twice: FailTwice, receiver: Receiver, database: Database
+) -> None:
+    fail_twice(servers[0])
+    fail_twice(servers[1])
+    assert receiver.types == ["mail_server.in_trouble"]
+    assert "Email goes by" not in administrator.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("failing", "says"),
+    [
+        (0, "Email goes by Spare. Main can't send since"),
+        (1, "The fallback Spare doesn't work. Since"),
+        (2, "Email goes by Main. Shop can't send since"),
+    ],
+)
+@pytest.mark.one_database
+def test_each_administrators_page_says_which_server_fails(
+    failing: int, says: str, administrator: Browser, member: Browser, servers: list[int], fail_twice: FailTwice
+) -> None:
+    fail_twice(servers[failing])
+    assert says in " ".join(re.sub("<[^>]*>", "", unescape(administrator.get("/audit").text)).split())
+    assert "can't send" not in member.get("/").text

@@ -1,0 +1,116 @@
+"""How each mail server does: whether it is in trouble, what it sent last, and which one sends in its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.orm import Session
+
+from webapp.mail.models import MailServer
+from webapp.outbox.models import Attempt, AttemptResult, ServerTrouble
+from webapp.providers import Failure
+
+_TROUBLE = ("since", "announced_at", "stage", "code", "params", "reply")
+# Where a failure is usually one of the recipient or the message.
+_OF_MESSAGES = ("rcpt", "data", "preparing")
+_SERVERS = (
+    select(
+        *(getattr(MailServer, name) for name in ("id", "name", "for_domains", "for_applications")),
+        *(getattr(ServerTrouble, name) for name in _TROUBLE),
+    )
+    .outerjoin(ServerTrouble, ServerTrouble.mail_server_id == MailServer.id)
+    .where(MailServer.position.is_not(None))
+    .order_by(MailServer.position)
+)
+
+
+class Duty(StrEnum):
+    """What a server is for.
+
+    SENDS: everything general. DEDICATED: certain senders or applications. STANDS_IN: nothing, unless those before it
+    fail. REPLACED: it would send, but another one does in its place.
+    """
+
+    SENDS = "sends"
+    DEDICATED = "dedicated"
+    STANDS_IN = "stands_in"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """A server, and its trouble if it is in one: since when, how it fails, and whether it was announced."""
+
+    id: int
+    name: str
+    duty: Duty
+    in_trouble_since: datetime | None = None
+    failure: Failure | None = None
+    is_announced: bool = False
+
+
+@dataclass(frozen=True)
+class ServerStates:
+    """The states of all servers that are used, in order, and which one sends what is general, if one is well."""
+
+    servers: Sequence[ServerState]
+
+    @cached_property
+    def sender(self) -> ServerState | None:
+        """The server that sends what is general; None if all are in trouble, or none is saved."""
+        return next((one for one in self.servers if one.duty is Duty.SENDS), None)
+
+    @cached_property
+    def troubles(self) -> list[ServerState]:
+        """The servers whose trouble was announced. Empty if no server is well, as nothing goes out then at all."""
+        return [one for one in self.servers if one.is_announced] if self.sender else []
+
+    def of(self, server_id: int) -> ServerState | None:
+        """Return the state of one server."""
+        return next((one for one in self.servers if one.id == server_id), None)
+
+
+@dataclass(frozen=True)
+class LastAttempts:
+    """When a server accepted an email last, and when and how it failed last; None if that isn't known any more."""
+
+    sent_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: Failure | None = None
+
+
+def server_states(session: Session | Connection) -> ServerStates:
+    """Return the states, from one query of small tables."""
+    rows = session.execute(_SERVERS).all()
+    states: list[ServerState] = []
+    for row in rows:
+        failure = Failure(row.stage, row.code, row.params, row.reply) if row.stage is not None else None
+        has_sender = any(one.duty is Duty.SENDS for one in states)
+        duty = _duty(row, failure is not None, has_sender)
+        states.append(ServerState(row.id, row.name, duty, row.since, failure, row.announced_at is not None))
+    return ServerStates(states)
+
+
+def last_attempts(session: Session, server_id: int) -> LastAttempts:
+    """Return what became of the last attempts to send by a server."""
+    newest = select(Attempt).where(Attempt.mail_server_id == server_id).order_by(Attempt.started_at.desc()).limit(1)
+    sent = session.scalar(newest.where(Attempt.result == AttemptResult.SENT))
+    failed = session.scalar(newest.where(Attempt.result != AttemptResult.SENT, Attempt.stage.not_in(_OF_MESSAGES)))
+    return LastAttempts(
+        sent.started_at if sent else None,
+        failed.started_at if failed else None,
+        failed.failure if failed else None,
+    )
+
+
+def _duty(row: Row[Any], is_in_trouble: bool, has_sender: bool) -> Duty:
+    is_dedicated = row.for_domains or row.for_applications
+    if has_sender and not is_dedicated:
+        return Duty.STANDS_IN
+    if is_in_trouble:
+        return Duty.REPLACED
+    return Duty.DEDICATED if is_dedicated else Duty.SENDS
