@@ -74,12 +74,13 @@ def test_a_test_before_saving_keeps_what_does_not_work_out(mailroom: Command, in
     arguments = ("mail", "set", "--timeout", "7", "--username", "somebody@else.example", "--password-stdin", "--test")
     refused = mailroom.json(*arguments, "--to", "ada@mailroom.example", stdin="wrong\n")
     assert (refused["saved"], refused["test"]["failure"]["stage"]) == (False, "auth")
+    mailroom("mail", "set", "--goes-back")
     accepted = mailroom.json("mail", "set", "--timeout", "8", "--test", "--to", "ada@mailroom.example")
     assert (accepted["saved"], accepted["test"]["ok"]) == (True, True)
     with state.database.read() as session:
         server = servers.primary(session)
     assert server is not None
-    assert (server.timeout, server.username) == (8, "mailroom@mailroom.example")
+    assert (server.timeout, server.username, server.goes_back) == (8, "mailroom@mailroom.example", True)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, UserState
 from webapp.accounts.preparation import Draft, LockedUser
-from webapp.core import clock
+from webapp.core import clock, i18n
 from webapp.core.i18n import lazy_gettext as _
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import alerts
 from webapp.mail.expiry.service import Expiry
+from webapp.mail.way_back.service import WentBack
 from webapp.outbox.kinds import ClaimedMessage, PreparedMessage, Unwanted
 from webapp.settings.service import security
 
@@ -27,6 +29,7 @@ REASONS = {
     "change_undone": _("The change has already been undone."),
     "link_ended": _("The link in this email has been used or is no longer valid, so the email wasn't sent again."),
     "alert_resolved": _("The warning no longer applies."),
+    "no_administrator": _("The account no longer belongs to an active administrator."),
 }
 
 
@@ -133,6 +136,22 @@ def write_expiry_alert(message: ClaimedMessage, user: LockedUser | None) -> Prep
     found = _known(user)
     expiry = Expiry.from_data(message.data)
     return PreparedMessage(found.email, _data(message, found) | {"expiry": expiry}, found.language)
+
+
+def require_administrator(session: Session, message: ClaimedMessage, user: LockedUser | None) -> None:
+    """Raise Unwanted unless the user is an active administrator."""
+    require_active(session, message, user)
+    if not _known(user).is_administrator:
+        raise Unwanted("no_administrator")
+
+
+def write_went_back(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
+    """It goes to an administrator."""
+    found = _known(user)
+    went_back = WentBack.from_data(message.data)
+    with i18n.use_language(found.language):
+        data = {"went_back": went_back, "cause": describe(went_back.failure)}
+    return PreparedMessage(found.email, _data(message, found) | data, found.language)
 
 
 def activation_lifetime(session: Session, _user: LockedUser) -> datetime:

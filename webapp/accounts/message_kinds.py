@@ -12,8 +12,12 @@ from webapp.accounts.models import LinkPurpose
 from webapp.accounts.preparation import DUMMY_LINK, by_address, kind_to_users
 from webapp.core.app_state import app_state
 from webapp.core.i18n import lazy_gettext as _
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry.service import AHEAD, Expiry, ExpiryState, ExpirySubject
+from webapp.mail.transcript import Stage
+from webapp.mail.way_back.service import WentBack
 from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, PreparedMessage, register_kinds
+from webapp.providers import Failure
 from webapp.settings.service import SecurityPolicy, security
 
 SAMPLE_NEW_EMAIL = "lovelace@preview.invalid"
@@ -38,6 +42,12 @@ def _sample_with_link(
 def _policy() -> SecurityPolicy:
     with app_state().database.read() as session:
         return security(session)
+
+
+def _sample_went_back(now: datetime) -> PreparedMessage:
+    failure = Failure(Stage.CONNECT, "connection_refused")
+    went_back = WentBack("SendGrid", ["host", "port"], "ada@preview.invalid", now - timedelta(minutes=5), failure)
+    return _sample(went_back=went_back, cause=describe(failure))
 
 
 _kind = partial(kind_to_users, reasons=contents.REASONS)
@@ -131,6 +141,13 @@ KINDS = (
         contents.write_expiry_alert,
         lambda now: _sample(expiry=Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, now + AHEAD)),
         require=contents.require_unresolved,
+    ),
+    _kind(
+        "mail_server_went_back",
+        _("Mail server change undone"),
+        contents.write_went_back,
+        _sample_went_back,
+        require=contents.require_administrator,
     ),
 )
 

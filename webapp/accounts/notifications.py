@@ -10,6 +10,7 @@ from webapp.accounts.models import Role, User, UserState
 from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.mail.expiry.service import Expiry
+from webapp.mail.way_back.service import WentBack
 from webapp.outbox import service as outbox
 from webapp.outbox.models import Message, MessageState
 
@@ -52,6 +53,11 @@ def notify_new_session(session: Session, user: User) -> None:
 def email_administrators(_sender: object, session: Session, expiry: Expiry) -> None:
     """Enqueue one alert about the mail server for each active administrator; receives `expiry_alert_raised`."""
     enqueue_for_administrators(session, "expiry_alert", expiry.to_data())
+
+
+def email_about_going_back(_sender: object, session: Session, went_back: WentBack) -> None:
+    """Enqueue an email for each active administrator; receives `mail_server_went_back`."""
+    enqueue_for_administrators(session, "mail_server_went_back", went_back.to_data())
 
 
 def enqueue_for_administrators(session: Session, kind: str, data: dict[str, Any]) -> None:

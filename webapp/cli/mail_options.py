@@ -36,7 +36,10 @@ HELP = {
     "limit_per_minute": "At most so many emails a minute.",
     "limit_per_day": "At most so many emails in 24 hours.",
     "limit_connections": "At most so many connections at once.",
+    "goes_back": "If email fails after a change, go back to the settings that worked.",
 }
+# The fields that are boxes to tick.
+BOXES = ("goes_back",)
 FILE_HELP = "Read it from a file; - is standard input."
 REMOVE = {
     "remove_client_secret": "Forget the saved client secret.",
@@ -50,7 +53,7 @@ SECRET_OPTIONS = {name: f"{option(name)}-file" for name in FILES}
 def read_options(given: dict[str, Any]) -> dict[str, str]:
     """Return the form fields that the options give, but for the provider's own."""
     names = (*HELP, *REMOVE)
-    posted = {name: str(given[name]) for name in names if given[name] is not None}
+    posted = {name: _to_post(given[name]) for name in names if given[name] is not None}
     for name in FILES:
         file: TextIO | None = given[f"{name}_file"]
         if file is not None:
@@ -69,6 +72,17 @@ def read_own_fields(given: dict[str, Any]) -> dict[str, str]:
     return own
 
 
+def _to_post(value: str | bool) -> str:
+    """Return what a browser would send."""
+    return ("y" if value else "false") if isinstance(value, bool) else value
+
+
+def _declaration(name: str) -> list[str]:
+    """Return what the option of a field is called; that of a box can be turned off, too."""
+    own = option(name)
+    return [f"{own}/{own.replace('--', '--no-', 1)}"] if name in BOXES else [own]
+
+
 def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Split texts at their first equals sign. Raises BadParameter."""
     pairs = [value.partition("=") for value in values]
@@ -78,7 +92,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str,
 
 
 server_options = options(
-    *(click.option(option(name), help=text) for name, text in HELP.items()),
+    *(click.option(*_declaration(name), default=None, help=text) for name, text in HELP.items()),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
     *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
     *(click.option(option(name), flag_value="y", help=text) for name, text in REMOVE.items()),

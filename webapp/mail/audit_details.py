@@ -35,6 +35,7 @@ DETAILS: dict[str, Describe] = {
     "code": _error,
     "grant_type": _grant_type,
     "provider": lambda key: _("Provider: %(provider)s.", provider=get_providers().label(key)),
+    "revision": lambda number: _("Restored from revision %(number)s.", number=number),
     "stage": _stage,
     "state": lambda state: _("State: %(state)s.", state=labels.STATES.get(state, state)),
     "about": lambda subject: _("About: %(what)s.", what=labels.NAMES.get(subject, subject)),

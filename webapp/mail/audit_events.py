@@ -10,6 +10,10 @@ MAIL_SERVER_DRAFT_DISCARDED = EventType("mail_server.draft_discarded", lazy("Mai
 MAIL_SERVER_MOVED = EventType("mail_server.moved", lazy("Order of the mail servers changed"))
 MAIL_SERVER_ASSIGNED = EventType("mail_server.assigned", lazy("Mail server named, or its senders chosen"))
 MAIL_SERVER_DELETED = EventType("mail_server.deleted", lazy("Mail server deleted"))
+MAIL_SERVER_RESTORED = EventType("mail_server.restored", lazy("Earlier mail server settings restored"))
+MAIL_SERVER_WENT_BACK = EventType(
+    "mail_server.went_back", lazy("Mail server settings that worked restored by Mailroom")
+)
 TEST_EMAIL_SENT = EventType("test_send.sent", lazy("Test email sent"))
 TEST_EMAIL_FAILED = EventType("test_send.failed", lazy("Test email failed"))
 # Of versions that had one event for both. Nothing records it any more.

@@ -43,7 +43,7 @@ COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", *TRUST, "timeout", *ROUTE, "proxy_type",
     "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
-    *LIMITS,
+    *LIMITS, "goes_back",
 )  # fmt: skip
 
 

@@ -24,9 +24,7 @@ from webapp.providers.registry import get_providers
 # Instead of the id of a server: a new one, beside those that there are.
 NEW = 0
 # What belongs to the place of a server and not to its settings: a draft leaves it as it is.
-PLACE = frozenset(
-    {"id", "version", "position", "name", "replaces_id", "for_domains", "for_applications", "revision", "goes_back"}
-)
+PLACE = frozenset({"id", "version", "position", "name", "replaces_id", "for_domains", "for_applications", "revision"})
 
 
 class SecretsRequired(MailroomError):

@@ -14,6 +14,10 @@ from webapp.mail.revisions import outcomes
 from webapp.mail.server_page import routes
 from webapp.mail.signals import mail_server_works
 from webapp.mail.transport import connection
+from webapp.mail.way_back import jobs as way_back_jobs
+from webapp.mail.way_back import labels as revision_labels
+from webapp.mail.way_back import panels
+from webapp.mail.way_back import routes as revision_routes
 from webapp.web import navigation
 from webapp.web.navigation import Panel, SettingsTab
 from webapp.webhooks import registry as webhook_registry
@@ -25,15 +29,18 @@ def init_app(app: Flask) -> None:
     """Add the mail server page, and the expiry alerts on every administrator's page."""
     connection.mail.init_app(app)
     audit_details.init_app(app)
-    app.jinja_env.globals.update(expiry_labels=expiry_labels)
+    app.jinja_env.globals.update(expiry_labels=expiry_labels, revision_labels=revision_labels)
     jobs.init_app(app)
     mail_server_works.connect(outcomes.passed_test)
+    way_back_jobs.init_app(app)
     webhook_registry.register(app, webhook_events)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(deliverability_routes.blueprint)
+    app.register_blueprint(revision_routes.blueprint)
     navigation.register(
         app,
         SettingsTab(_("Mail server"), "mail.mail_server", 20),
+        Panel("page", 5, panels.way_back),
         Panel("page", 10, _expiry_alerts),
     )
 

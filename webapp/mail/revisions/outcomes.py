@@ -9,17 +9,21 @@ from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.database import Database
+from webapp.core.queue import run_after_commit
 from webapp.mail.models import MailServer
 from webapp.mail.revisions import service
 from webapp.mail.revisions.models import Revision
 from webapp.mail.transcript import Stage
 from webapp.providers import Failure
 
+# The job that restores the settings that worked.
+GO_BACK = "go back to settings that worked"
 # The stages whose failures a change of the settings may have caused, whatever the email.
 STAGES = frozenset(
     {Stage.TOKEN, Stage.LOOKUP, Stage.CONNECT, Stage.PROXY, Stage.TLS, Stage.GREETING, Stage.EHLO, Stage.AUTH}
 )
-# Failures of several workers within this time count as one.
+# The failures in a row after which Mailroom goes back by itself. Those of several workers within this time are one.
+ENOUGH_FAILURES = 2
 ONE_MOMENT = timedelta(seconds=10)
 
 log = structlog.get_logger(__name__)
@@ -79,6 +83,8 @@ def _mark_as_failing(session: Session, server_id: int, number: int, failure: Fai
     revision.failure_stage, revision.failure_code = failure.stage, failure.code
     revision.failure_params, revision.failure_reply = dict(failure.params), failure.reply
     revision.way_back = _way_back(session, revision)
+    if revision.way_back is not None and revision.failures >= ENOUGH_FAILURES:
+        run_after_commit(session, GO_BACK)
 
 
 def _way_back(session: Session, revision: Revision) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Date, delete, select, update
+from sqlalchemy import ColumnDefault, Date, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core.database import Base, UtcDateTime
@@ -12,10 +12,12 @@ from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import GRANT_SETTINGS
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.revisions.models import Revision
-from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, open_secrets
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, LIMITS, open_secrets
 
 # How many revisions of a mail server are kept.
 KEPT = 50
+# A change of these is none of the way to the server: what worked before works with them.
+INERT = frozenset({"mail_from", "secret_expires_on", *LIMITS, "goes_back"})
 TOKENS = ("sealed_refresh_token", "sealed_access_token")
 # What is kept of a grant besides its tokens.
 GRANT_COLUMNS = (
@@ -28,6 +30,8 @@ def record(
     session: Session, server: MailServer, changed: Iterable[str], by: str = "", restored_from: int | None = None
 ) -> Revision:
     """Record the settings that were just put to use, and delete the oldest revisions above KEPT."""
+    former = find(session, server.id, server.revision)
+    names = sorted(changed)
     server.revision += 1
     revision = Revision(
         mail_server_id=server.id,
@@ -35,10 +39,11 @@ def record(
         created_at=server.updated_at,
         created_by=by,
         restored_from=restored_from,
-        changed=sorted(changed),
+        changed=names,
         values={name: _to_json(getattr(server, name)) for name in COLUMNS},
         provider_fields=server.provider_fields,
         sealed_secrets=server.sealed_secrets,
+        worked_at=former.worked_at if former and INERT.issuperset(names) else None,
     )
     of_server = Revision.mail_server_id == server.id
     session.execute(update(Revision).where(of_server, Revision.way_back.is_not(None)).values(way_back=None))
@@ -61,10 +66,15 @@ def find(session: Session, server_id: int, number: int, lock: bool = False) -> R
     return session.scalar(one.with_for_update() if lock else one)
 
 
-def keep_grant(session: Session, server: MailServer | None) -> None:
+def changed_since(session: Session, revision: Revision, number: int) -> list[str]:
+    """Return the names of the fields that changed between the revision of this number and a later one."""
+    later = (Revision.number > number) & (Revision.number <= revision.number)
+    found = session.scalars(select(Revision.changed).where(Revision.mail_server_id == revision.mail_server_id, later))
+    return sorted({name for names in found for name in names})
+
+
+def keep_grant(session: Session, server: MailServer) -> None:
     """Keep the grant with the revision in use; call this before a save that discards it."""
-    if server is None:
-        return
     grant = session.scalar(select(Grant).where(Grant.mail_server_id == server.id))
     revision = find(session, server.id, server.revision)
     if revision is None or grant is None or grant.status != GrantStatus.GENERATED:
@@ -95,7 +105,7 @@ def give_grant_back(session: Session, sealer: Sealer, revision: Revision, grant:
 
 def to_values(revision: Revision) -> dict[str, Any]:
     """Return the columns of the mail server, as a form holds them."""
-    return {name: _from_json(MailServer, name, value) for name, value in revision.values.items()}
+    return {name: _from_json(MailServer, name, revision.values.get(name, _default(name))) for name in COLUMNS}
 
 
 def _fits(sealer: Sealer, kept: Revision, wanted: Revision) -> bool:
@@ -110,6 +120,12 @@ def _proof(sealer: Sealer, revision: Revision) -> dict[str, str]:
     """Return the secrets with which tokens are asked for."""
     opened = open_secrets(sealer, revision, needed=())
     return {name: opened[name] for name in CLIENT_SECRETS if name in opened}
+
+
+def _default(name: str) -> Any:
+    """Return what a column has in rows from before it was added."""
+    default = MailServer.__table__.columns[name].default
+    return default.arg if isinstance(default, ColumnDefault) and default.is_scalar else None
 
 
 def _to_json(value: Any) -> Any:

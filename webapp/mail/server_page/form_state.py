@@ -204,6 +204,8 @@ class FormState:
     def _posted_values(self) -> dict[str, Any]:
         """Return what the form holds, except for secrets."""
         values = {**_values(self.saved), **self.posted}
+        if "shown_provider" in self.posted:
+            values["goes_back"] = "goes_back" in self.posted
         own = {name for provider in self.providers for name in provider.secret_fields}
         left_out = {"csrf_token", "carried_secrets", *SECRETS, *own}
         return {name: value for name, value in values.items() if name not in left_out}

@@ -55,7 +55,9 @@ SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS, CLIENT_CERTIFICATE)
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 # What the page carries along for itself. It is checked when it is used, and may be long.
 CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
-DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", **ROUTE}
+DEFAULTS: dict[str, Any] = {
+    "provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "goes_back": False, **ROUTE,
+}  # fmt: skip
 REQUIRING = (DataRequired, InputRequired)
 
 
@@ -147,6 +149,7 @@ class MailServerForm(VersionedForm):
     limit_per_minute = NumberField(lazy("Emails per minute"), [checks.valid_limit])
     limit_per_day = NumberField(lazy("Emails in 24 hours"), [checks.valid_limit])
     limit_connections = NumberField(lazy("Connections at once"), [checks.valid_limit])
+    goes_back = BooleanField(lazy("If email fails after a change, go back to the settings that worked"))
     discover_for = StringField(lazy("Domain or email address"), [Length(max=254)])
     test_recipient = StringField(lazy("Send test email to"), [Length(max=254)])
 
@@ -255,6 +258,9 @@ def mail_server_form(
     kind = type("ProviderForm", (MailServerForm,), dict(provider.fields))
     form: MailServerForm = kind(formdata=posted or None, data={**DEFAULTS, **values, "provider": provider.key})
     form.chosen = provider
+    if posted is not None and not {"goes_back", "shown_provider"} & posted.keys():
+        # Only a page leaves out the boxes that aren't ticked.
+        form.goes_back.data = form.goes_back.object_data
     for name in provider.secret_fields:
         # Blank keeps the saved one, so `form_state` decides whether a secret is missing.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))

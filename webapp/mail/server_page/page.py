@@ -267,7 +267,9 @@ def _differs_from_provider(form: MailServerForm) -> bool:
 def _uses_advanced(form: MailServerForm) -> bool:
     limited = any(form[name].data is not None for name in LIMITS)
     routed = any(form[name].data != usual for name, usual in ROUTE.items())
-    is_set = form.proxy_type.data != "none" or limited or routed or any(form[name].data for name in TRUST)
+    is_set = (
+        form.proxy_type.data != "none" or limited or routed or any(form[name].data for name in (*TRUST, "goes_back"))
+    )
     return is_set or any(form[name].errors for name in ADVANCED)
 
 

@@ -1,0 +1,5 @@
+"""The fixtures of revisions."""
+
+from tests.mail.revisions.conftest import send, working
+
+__all__ = ["send", "working"]

@@ -1,0 +1,53 @@
+"""What administrators see on every page while email fails after a change, and the settings before it worked."""
+
+from typing import NamedTuple
+
+import structlog
+from flask import render_template
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core.app_state import app_state
+from webapp.mail import servers
+from webapp.mail.models import MailServer
+from webapp.mail.revisions import service
+from webapp.mail.revisions.models import Revision
+
+log = structlog.get_logger(__name__)
+_FAILING = (
+    select(MailServer, Revision)
+    .join(Revision, (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision))
+    .where(Revision.way_back.is_not(None))
+    .order_by(MailServer.position)
+)
+_ANY = select(Revision.id).where(Revision.way_back.is_not(None)).limit(1)
+
+
+class _Offer(NamedTuple):
+    """A server through which email fails, its revision in use, what was changed since the one that worked."""
+
+    server: MailServer
+    failing: Revision
+    changed: list[str]
+    locked: frozenset[str]
+
+    @classmethod
+    def of(cls, session: Session, server: MailServer, failing: Revision) -> "_Offer":
+        changed = service.changed_since(session, failing, failing.way_back or 0)
+        return cls(server, failing, changed, servers.locked(session, server))
+
+
+def way_back() -> str:
+    """Render the ways back that there are."""
+    try:
+        with app_state().database.read_columns() as connection:
+            # On almost every page there is none.
+            if connection.scalar(_ANY) is None:
+                return ""
+        with app_state().database.read() as session:
+            found = [_Offer.of(session, *row) for row in session.execute(_FAILING)]
+    except Exception:
+        # The error page has this panel too, and the database may be what failed.
+        log.exception("ways back cannot be read")
+        return ""
+    return render_template("mail/revisions/_way_back.html", found=found) if found else ""
