@@ -51,7 +51,8 @@ class Mail(EmailMessage):
     @property
     def link(self) -> str:
         """The one-time link in the text."""
-        found = re.search(r"https?://\S+/(?:activate|reset-password|confirm-address|restore-address)/[\w-]+", self.text)
+        purposes = "activate|reset-password|confirm-address|restore-address|round-trip"
+        found = re.search(rf"https?://\S+/(?:{purposes})/[\w-]+", self.text)
         assert found, f"no link in:\n{self.text}"
         return found[0]
 

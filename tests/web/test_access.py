@@ -46,6 +46,9 @@ PUBLIC = {
     "/confirm-address",
     "/restore-address/<secret>",
     "/restore-address",
+    # The link of a test email, which says that it arrived.
+    "/round-trip/<secret>",
+    "/round-trip",
     "/language",
 }
 ARGUMENTS = {
@@ -54,6 +57,8 @@ ARGUMENTS = {
     "job_id": 1,
     "application_id": 1,
     "webhook_id": 1,
+    "trip_id": 1,
+    "server_id": 1,
     "outcome": "created",
     "session_id": 1,
     "kind_name": "reset",

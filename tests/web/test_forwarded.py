@@ -4,8 +4,10 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from flask import Flask
+from werkzeug.test import create_environ
 
-from webapp.web.forwarded import TrustedProxies
+from webapp.web.forwarded import TrustedProxies, has_untrusted_headers
 
 PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
 NETWORKS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
@@ -43,6 +45,15 @@ def seen(connected: str, **forwarded: str) -> dict[str, Any]:
 )
 def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(connected: str, chain: str, client: str) -> None:
     assert seen(connected, **{"for": chain})["REMOTE_ADDR"] == client
+
+
+@pytest.mark.parametrize(
+    ("connected", "forwarded", "untrusted"),
+    [(PROXY, {"proto": "https"}, False), (CLIENT, {"proto": "https"}, True), (CLIENT, {}, False)],
+)
+def test_headers_that_are_not_believed_are_noticed(connected: str, forwarded: dict[str, str], untrusted: bool) -> None:
+    with Flask(__name__).request_context(create_environ() | seen(connected, **forwarded)):
+        assert has_untrusted_headers() is untrusted
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "HTTPS://", "ftp", ""])

@@ -18,6 +18,10 @@ from webapp.mail.expiry import certificates
 from webapp.mail.filling import is_unchanged
 from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
+from webapp.mail.redaction import Redactor
+from webapp.mail.round_trips import service as round_trips
+from webapp.mail.round_trips.models import RoundTrip
+from webapp.mail.round_trips.service import Begun
 from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, EnteredServer
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
 from webapp.mail.transport.connection import SmtpConnection
@@ -41,6 +45,8 @@ class TestSend:
     from_server: bool = False
     diagnosis: Diagnosis | None = None
     fix: Fix = NO_FIX
+    # Where it is shown whether the email arrives. None without a public URL, or if it was not sent.
+    trip: RoundTrip | None = None
 
     @property
     def passed(self) -> bool:
@@ -77,9 +83,11 @@ def send_test(
     started = time.monotonic()
     connection = SmtpConnection(settings)
     progress.stages = connection.transcript.stages
-    error = _send(connection, present, recipient)
+    begun = _begin_round_trip(present, settings.host, recipient)
+    error = _send(connection, present, recipient, begun)
     record = connection.transcript
-    test = TestSend(recipient, settings.host, time.monotonic() - started, record.stages, record.lines)
+    trip = begun.trip if begun and error is None else None
+    test = TestSend(recipient, settings.host, time.monotonic() - started, record.stages, record.lines, trip=trip)
     if error is not None:
         test = _with_failure(test, settings, error, progress)
     in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, entered)
@@ -89,13 +97,27 @@ def send_test(
     return test
 
 
-def _send(connection: SmtpConnection, present: General, recipient: str) -> DeliveryError | None:
+def _begin_round_trip(present: General, host: str, recipient: str) -> Begun | None:
+    """Return what the link in the email is for; None without a public URL, as there can be no link."""
+    if not present.public_url:
+        return None
+    with app_state().database.transaction() as session:
+        return round_trips.begin(session, host, recipient)
+
+
+def _send(connection: SmtpConnection, present: General, recipient: str, begun: Begun | None) -> DeliveryError | None:
     settings = connection.settings
-    message = compose("test", recipient, settings.mail_from, present, {"provider": str(settings.provider.label)})
+    data = {"provider": str(settings.provider.label), "has_link": begun is not None}
+    link_path = begun.link_path if begun else ""
+    message = compose("test", recipient, settings.mail_from, present, data, link_path)
     try:
         with connection:
             connection.send(message)
     except DeliveryError as error:
+        if begun is not None:
+            error.redact(Redactor([begun.secret]))
+            with app_state().database.transaction() as session:
+                round_trips.give_up(session, begun.trip.id)
         return error
     return None
 

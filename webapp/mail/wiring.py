@@ -11,6 +11,7 @@ from webapp.mail.deliverability import routes as deliverability_routes
 from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.revisions import outcomes
+from webapp.mail.round_trips import wiring as round_trips
 from webapp.mail.server_page import routes
 from webapp.mail.signals import mail_server_works
 from webapp.mail.transport import connection
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     way_back_jobs.init_app(app)
     webhook_registry.register(app, webhook_events)
     app.register_blueprint(routes.blueprint)
+    round_trips.init_app(app)
     app.register_blueprint(deliverability_routes.blueprint)
     app.register_blueprint(revision_routes.blueprint)
     navigation.register(

@@ -201,10 +201,21 @@ for (const shown of document.querySelectorAll("[data-progress]")) {
   setTimeout(update, pause);
 }
 
-// The part of this page as it is now: null if it has none any more, undefined if the server can't say.
-async function fetchPart(selector) {
+// What waits for somebody else is loaded from its own page every few seconds, for ten minutes, until the wait is over.
+for (const shown of document.querySelectorAll("[data-watch]")) {
+  let left = 200;
+  const update = async () => {
+    const fresh = await fetchPart(`#${shown.id}`, shown.dataset.watch);
+    if (fresh && !fresh.hasAttribute("data-watch")) shown.replaceChildren(...fresh.childNodes);
+    else if (fresh !== null && (left -= 1)) setTimeout(update, 3000);
+  };
+  setTimeout(update, 3000);
+}
+
+// The part of a page as it is now: null if it has none any more, undefined if the server can't say.
+async function fetchPart(selector, page = location.href) {
   try {
-    const response = await fetch(location.href);
+    const response = await fetch(page);
     if (response.status >= 500) return undefined;
     return new DOMParser().parseFromString(await response.text(), "text/html").querySelector(selector);
   } catch {

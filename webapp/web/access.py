@@ -57,6 +57,8 @@ PUBLIC = frozenset({
     "address_changes.confirm_address",
     "password_links.open_restoration",
     "password_links.restore_address",
+    "round_trips.open_link",
+    "round_trips.confirm",
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",

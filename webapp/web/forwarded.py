@@ -4,9 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from flask import request
+
 from webapp.core.config import Network
 from webapp.core.hosts import IpAddress, parse_ip_address
 
+NAMES = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+_TRUSTED = "mailroom.trusted_proxy"
 # An address with a port, as some proxies send it; IPv6 in brackets (RFC 7239, 6).
 WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
@@ -25,6 +29,7 @@ class TrustedProxies:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Rewrite the environment of a request that comes through a trusted proxy."""
         if self._trusts(environ.get("REMOTE_ADDR", "")):
+            environ[_TRUSTED] = True
             chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
             while len(chain) > 1 and self._trusts(chain[-1]):
                 chain.pop()
@@ -40,6 +45,11 @@ class TrustedProxies:
     def _trusts(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self.networks)
+
+
+def has_untrusted_headers() -> bool:
+    """Return whether the request has such headers that were not believed, as no trusted proxy sent them."""
+    return _TRUSTED not in request.environ and any(name in request.headers for name in NAMES)
 
 
 def _parsed(text: str) -> IpAddress | None:

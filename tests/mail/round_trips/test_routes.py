@@ -1,0 +1,100 @@
+"""A test email, the link in it, and the page that says whether it was followed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.conftest import PUBLIC_URL
+from tests.mail.page import PAGE
+from tests.support.browser import Browser
+from tests.support.inbox import Inbox
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.mail.round_trips import service
+from webapp.mail.round_trips.models import RoundTrip
+from webapp.settings import service as settings
+
+TRIP = "/settings/mail/round-trips/1"
+
+
+@pytest.fixture
+def link(administrator: Browser, inbox: Inbox) -> str:
+    """The link in a test email that was sent just now."""
+    page = administrator.submit(PAGE, "test", test_recipient="eve@example.org").text
+    assert "Accepted by" in page
+    assert TRIP in page
+    return inbox.last.link
+
+
+def test_only_the_button_behind_the_link_says_that_the_email_arrived(
+    administrator: Browser, stranger: Browser, link: str
+) -> None:
+    assert link.startswith(f"{PUBLIC_URL}/round-trip/")
+    page = stranger.get(link)
+    assert page.request.path == "/round-trip"
+    assert "Accepted by" in administrator.get(TRIP).text
+    assert "Thank you." in stranger.submit_on(page).text
+    assert "Arrived and opened" in administrator.get(TRIP).text
+    assert "Thank you." in stranger.get(link).text
+
+
+@pytest.mark.one_database
+def test_what_was_noticed_at_the_link_is_shown_in_the_result(
+    administrator: Browser, stranger: Browser, link: str
+) -> None:
+    # The browsers of the tests come by http, to localhost.
+    stranger.submit(f"{link}.?utm_source=test")
+    page = administrator.get(TRIP).text
+    assert "starts with https://, but the request arrived with http://" in page
+    assert "has the host mailroom.example, but the request arrived for localhost" in page
+    assert "it got the parameters utm_source" in page
+    assert "something was added at its end" in page
+
+
+@pytest.mark.one_database
+def test_another_link_opened_meanwhile_is_not_confirmed(
+    administrator: Browser, stranger: Browser, link: str, inbox: Inbox
+) -> None:
+    page = stranger.get(link)
+    administrator.submit(PAGE, "test", test_recipient="eve@example.org")
+    stranger.get(inbox.last.link)
+    stranger.submit_on(page)
+    assert "Accepted by" in administrator.get(TRIP).text
+    assert "Accepted by" in administrator.get(TRIP.replace("1", "2")).text
+
+
+@pytest.mark.one_database
+def test_a_link_that_is_not_known_confirms_nothing(stranger: Browser) -> None:
+    page = stranger.get("/round-trip/made-up")
+    assert (page.status_code, "We don't recognize this link" in page.text) == (404, True)
+    assert '<form method="post" action="/round-trip"' not in page.text
+
+
+@pytest.mark.one_database
+def test_without_a_public_url_the_email_has_no_link(administrator: Browser, inbox: Inbox, state: AppState) -> None:
+    with state.database.transaction() as session:
+        settings.save_general(session, "", "Mailroom", "")
+    page = administrator.submit(PAGE, "test", test_recipient="eve@example.org").text
+    assert "Without a public URL the email has no link" in page
+    assert "round-trip" not in inbox.last.text + inbox.last.html
+
+
+@pytest.mark.one_database
+def test_a_test_that_fails_leaves_no_round_trip(
+    administrator: Browser, use_server: Callable[[], None], database: Database
+) -> None:
+    use_server()
+    administrator.submit(PAGE, "test", test_recipient="eve@example.org")
+    with database.read() as session:
+        assert session.scalars(select(RoundTrip)).all() == []
+
+
+def test_old_round_trips_are_deleted(link: str, database: Database) -> None:
+    with database.transaction() as session:
+        service.delete_old(session, clock.now() + service.RETENTION - timedelta(minutes=1))
+        assert session.get(RoundTrip, 1)
+        service.delete_old(session, clock.now() + service.RETENTION)
+        assert session.scalars(select(RoundTrip)).all() == []

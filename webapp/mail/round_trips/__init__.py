@@ -1,0 +1,1 @@
+"""Whether a test email arrives: its link leads through the public URL, and what is noticed there is shown."""
