@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
+from webapp.core import clock
+
 # A certificate may be for hundreds of hosts, and a name may be as long as whoever issued it likes.
 MAX_NAMES = 10
 MAX_NAME_LENGTH = 200
@@ -18,7 +20,10 @@ MAX_PEM_LENGTH = 50_000
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """What is shown of a certificate. `names` are the hosts that it is for, `fingerprint` its SHA-256."""
+    """What is shown of a certificate. `names` are the hosts that it is for, `fingerprint` its SHA-256.
+
+    `is_current` says whether it is valid now.
+    """
 
     subject: str
     issuer: str
@@ -28,6 +33,7 @@ class CertificateFacts:
     fingerprint: str
     is_authority: bool
     is_self_issued: bool
+    is_current: bool
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> "CertificateFacts":
@@ -41,6 +47,7 @@ class CertificateFacts:
             fingerprint(certificate),
             is_authority(certificate),
             certificate.subject == certificate.issuer,
+            certificate.not_valid_before_utc <= clock.now() < certificate.not_valid_after_utc,
         )
 
 

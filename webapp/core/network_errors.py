@@ -39,6 +39,20 @@ _TLS_CODES = {
     "UNSUPPORTED_PROTOCOL": "tls_version",
     "TLSV1_ALERT_PROTOCOL_VERSION": "tls_version",
     "NO_PROTOCOLS_AVAILABLE": "tls_version",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "tls_refused",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "client_certificate_required",
+    # What the other end says of ours.
+    **dict.fromkeys(
+        (
+            "TLSV1_ALERT_UNKNOWN_CA",
+            "SSLV3_ALERT_BAD_CERTIFICATE",
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+            "SSLV3_ALERT_CERTIFICATE_REVOKED",
+            "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        ),
+        "client_certificate_rejected",
+    ),
 }
 # This machine has no route to an address. Of IPv6, containers often lack the address or all of it.
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)

@@ -25,6 +25,7 @@ TEXTS = {
     "8bitmime_not_offered": _("The email contains 8-bit characters, which the server doesn't accept (8BITMIME)."),
     "smtputf8_not_offered": _("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8)."),
     "sender_needs_smtputf8": _("The server doesn't accept a Mail From address with non-ASCII characters (SMTPUTF8)."),
+    "starttls_stripped": _("The server's offer of STARTTLS was overwritten on the way."),
     "starttls_not_offered": _("The server doesn't offer STARTTLS."),
     "tokens_not_offered": _("The server doesn't offer authentication with an access token."),
     "unconfirmed": _("The server got the whole message but didn't confirm it: %(error)s"),

@@ -94,9 +94,37 @@ TLS_VERSION = Diagnosis(
     ],
     fix={"tls_minimum": "1.2"},
 )
+TLS_REFUSED = Diagnosis(
+    _("The server refused to set up TLS. It may require a client certificate, or ciphers that are no longer secure."),
+    [
+        _("If the server requires a client certificate, enter it under Advanced, Certificates."),
+        _("Otherwise have the server's TLS settings updated: it has no cipher in common with this machine."),
+    ],
+)
+CLIENT_CERTIFICATE_REQUIRED = Diagnosis(
+    _("The server requires a client certificate (mutual TLS)."),
+    [
+        _("Ask the server's administrator for a certificate with its key, as PEM."),
+        _("Enter it under Advanced, Certificates."),
+    ],
+)
+CLIENT_CERTIFICATE_REJECTED = Diagnosis(
+    _("The server rejected the client certificate."),
+    [
+        _("Check that it was issued for this server, has not expired, and comes with its chain."),
+        _("If it's right, send the server's administrator the error below."),
+    ],
+)
 NO_STARTTLS = Diagnosis(
     _("The server doesn't offer STARTTLS on this port. Nothing was sent, because it wouldn't have been encrypted."),
     [_("Use the port where the server offers STARTTLS (usually 587), or TLS and its port (usually 465).")],
+)
+STARTTLS_STRIPPED = Diagnosis(
+    _("Something between this machine and the server, such as a firewall, removes the server's offer of encryption."),
+    [
+        _("Use TLS from the start and its port (usually 465), which such firewalls let through."),
+        _("Or ask the network's administrator to turn off the inspection of SMTP (Cisco: inspect esmtp)."),
+    ],
 )
 PLAIN_TEXT_INJECTED = Diagnosis(
     _(
@@ -238,7 +266,11 @@ ERROR_RULES = (
     ErrorRule("port_not_allowed", PORT_NOT_ALLOWED),
     ErrorRule("tls_not_offered", STARTTLS_PORT),
     ErrorRule("tls_version", TLS_VERSION),
+    ErrorRule("tls_refused", TLS_REFUSED),
+    ErrorRule("client_certificate_required", CLIENT_CERTIFICATE_REQUIRED),
+    ErrorRule("client_certificate_rejected", CLIENT_CERTIFICATE_REJECTED),
     ErrorRule("starttls_not_offered", NO_STARTTLS),
+    ErrorRule("starttls_stripped", STARTTLS_STRIPPED),
     ErrorRule("plain_text_after_starttls", PLAIN_TEXT_INJECTED),
     ErrorRule("plugin_failed", PLUGIN_FAILED),
     ErrorRule("smtputf8_not_offered", NO_SMTPUTF8),

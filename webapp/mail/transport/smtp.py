@@ -7,6 +7,7 @@ long tokens).
 
 import base64
 import json
+import re
 import smtplib
 import socket
 import ssl
@@ -30,6 +31,8 @@ MAX_LINES = 200
 MAX_COMMAND_LENGTH = 510
 MAX_CHALLENGES = 10
 QUIT_TIMEOUT = 2
+# What firewalls write over STARTTLS in the reply to EHLO, such as Cisco's “ESMTP inspection”: XXXXXXXA.
+MASKED = re.compile(r"x{7,}a?", re.IGNORECASE)
 # The parameter of a failure that an authentication method reports before anything is sent.
 REFUSED = "refused"
 
@@ -138,7 +141,8 @@ class SmtpClient(smtplib.SMTP):
     def request_tls(self) -> None:
         """Send STARTTLS. Raises DeliveryError unless the server agrees and then waits."""
         if not self.has_extn("starttls"):
-            raise DeliveryError(Stage.TLS, "starttls_not_offered")
+            stripped = any(MASKED.fullmatch(name) for name in self.esmtp_features)
+            raise DeliveryError(Stage.TLS, "starttls_stripped" if stripped else "starttls_not_offered")
         code, text = self.docmd("STARTTLS")
         if code != 220:
             raise _rejected(Stage.TLS, code, text)

@@ -1,0 +1,140 @@
+"""Look at the certificates of a mail server that aren't accepted, and find what would have them accepted."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from cryptography import x509
+
+from webapp.core import certificates, network_errors
+from webapp.core.certificates import CertificateFacts
+from webapp.core.deadlines import Deadline, start
+from webapp.core.tls import PresentedChain, Trust
+from webapp.mail.transport.connection import SmtpConnection
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
+from webapp.providers import Failure
+
+# Seconds for looking, and for trying what is offered.
+LOOK, TRIAL = 5.0, 6.0
+
+
+class OfferKind(StrEnum):
+    """What would be trusted: nothing besides what this machine trusts, one authority, or one certificate only."""
+
+    MACHINE = "machine"
+    AUTHORITY = "authority"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What would be trusted, as form values, and the certificate that this is about, if it is about one."""
+
+    kind: OfferKind
+    values: Mapping[str, str]
+    certificate: CertificateFacts | None = None
+
+
+@dataclass(frozen=True)
+class Presented:
+    """The certificates that a server presented, its own first, and the `known` ones that this machine adds to them.
+
+    `missing` is the issuer of the last one, if neither side has its certificate. `offers` were seen to work.
+    """
+
+    certificates: Sequence[CertificateFacts]
+    known: Sequence[CertificateFacts]
+    missing: str
+    offers: Sequence[Offer]
+
+    def to_data(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "presented": [_to_data(one) for one in self.certificates],
+            "missing": self.missing or None,
+            "offers": [{"trust": one.kind, "fix": dict(one.values)} for one in self.offers],
+        }
+
+
+def look(settings: TransportSettings, failure: Failure, deadline: Deadline) -> Presented | None:
+    """Return what a server presents whose certificate isn't accepted, and what would have it accepted.
+
+    None if the failure is another one, or there is nothing to see. No credentials are sent.
+    """
+    if failure.code not in network_errors.CERTIFICATES:
+        return None
+    bare = replace(settings, authentication="none", secrets={}, tokens=None)
+    chain = PresentedChain()
+    with suppress(DeliveryError):
+        chain = SmtpConnection(bare, deadline.part(LOOK)).presented_chain()
+    if not chain.certificates:
+        return None
+    path = _path(chain)
+    return Presented(
+        [CertificateFacts.of(one) for one in chain.certificates],
+        [CertificateFacts.of(one) for one in chain.known],
+        "" if path[-1].subject == path[-1].issuer else CertificateFacts.of(path[-1]).issuer,
+        _working(bare, list(_candidates(settings.trust, path)), deadline.part(TRIAL)),
+    )
+
+
+def _path(chain: PresentedChain) -> list[x509.Certificate]:
+    """Return the server's certificate and its issuers, as far as they are known. Servers may send them in any order."""
+    path, others = [chain.certificates[0]], [*chain.certificates[1:], *chain.known]
+    while issuer := next((one for one in others if one.subject == path[-1].issuer and one not in path), None):
+        path.append(issuer)
+    return path
+
+
+def _candidates(trust: Trust, path: Sequence[x509.Certificate]) -> Iterator[Offer]:
+    """Return what could be trusted besides what is trusted already, the least first."""
+    own, last = path[0], path[-1]
+    if trust.pinned:
+        yield Offer(OfferKind.MACHINE, {"pinned_certificate": ""})
+    if last is not own and certificates.is_authority(last):
+        trusted = certificates.parse(trust.authorities) if trust.authorities else []
+        values = {"trusted_certificates": certificates.to_pem(_with(trusted, last)), "pinned_certificate": ""}
+        yield Offer(OfferKind.AUTHORITY, values, CertificateFacts.of(last))
+    yield Offer(OfferKind.CERTIFICATE, {"pinned_certificate": certificates.to_pem([own])}, CertificateFacts.of(own))
+
+
+def _with(trusted: list[x509.Certificate], one: x509.Certificate) -> Iterable[x509.Certificate]:
+    return trusted if one in trusted else [*trusted, one]
+
+
+def _working(bare: TransportSettings, offers: Sequence[Offer], deadline: Deadline) -> Sequence[Offer]:
+    """Return those offers with which the server is accepted, tried side by side."""
+    trials = [start(partial(_works, bare, offer, deadline)) for offer in offers]
+    wait(trials, TRIAL + 0.5)
+    working = [offer for offer, trial in zip(offers, trials, strict=True) if trial.done() and trial.result()]
+    # Where this machine's own authorities are enough, nothing else needs to be trusted.
+    return working[:1] if working and working[0].kind is OfferKind.MACHINE else working
+
+
+def _works(bare: TransportSettings, offer: Offer, deadline: Deadline) -> bool:
+    trust = replace(
+        bare.trust,
+        authorities=offer.values.get("trusted_certificates", bare.trust.authorities),
+        pinned=offer.values["pinned_certificate"],
+    )
+    try:
+        with SmtpConnection(replace(bare, trust=trust), deadline):
+            return True
+    except DeliveryError:
+        return False
+
+
+def _to_data(one: CertificateFacts) -> dict[str, Any]:
+    return {
+        "subject": one.subject,
+        "issuer": one.issuer,
+        "names": list(one.names),
+        "since": one.since,
+        "expires_at": one.expires_at,
+        "sha256": one.fingerprint,
+    }
