@@ -1,12 +1,15 @@
 """Expiry dates, and when alerts about them start."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 
+from tests.support.faulty_certificates import Company, fault
 from tests.support.grants import GrantOwner
+from webapp.core import certificates
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.certificates import record
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
@@ -18,7 +21,8 @@ DAY = timedelta(days=1)
 
 
 def server(**given: Any) -> MailServer:
-    return MailServer(**({"authentication": "password", "security": "none"} | given))
+    usual = {"authentication": "password", "security": "none", "pinned_certificate": "", "trusted_certificates": ""}
+    return MailServer(**(usual | given))
 
 
 def states(server: MailServer, grant: Grant | None = None) -> dict[ExpirySubject, ExpiryState]:
@@ -130,3 +134,13 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
 def test_a_message_keeps_an_alert_as_it_was(expires_at: datetime | None) -> None:
     expiry = Expiry(ExpirySubject.GRANT, ExpiryState.REFUSED, expires_at)
     assert Expiry.from_data(expiry.to_data()) == expiry
+
+
+@pytest.mark.parametrize("trusted", ["pinned_certificate", "trusted_certificates"])
+def test_what_is_trusted_and_shown_expires(trusted: str, tmp_path: Path) -> None:
+    with time_machine.travel(NOON - 81 * DAY):
+        company = Company(tmp_path, fault())
+    pem = certificates.to_pem([company.own])
+    found = states(server(security="tls", client_certificate_expires_at=NOON + 20 * DAY, **{trusted: pem}))
+    expected = {trusted: ExpiryState.EXPIRING, "client_certificate": ExpiryState.VALID}
+    assert found == ({"certificate": ExpiryState.UNKNOWN} if trusted == "trusted_certificates" else {}) | expected

@@ -12,6 +12,9 @@ NAMES = {
     ExpirySubject.CLIENT_SECRET: lazy("Client secret"),
     ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("Service account key"),
     ExpirySubject.CERTIFICATE: lazy("Mail server certificate"),
+    ExpirySubject.PINNED_CERTIFICATE: lazy("Pinned certificate"),
+    ExpirySubject.TRUSTED_CERTIFICATES: lazy("Trusted certificate authority"),
+    ExpirySubject.CLIENT_CERTIFICATE: lazy("Client certificate"),
 }
 STATES = {
     ExpiryState.UNKNOWN: lazy("unknown"),
@@ -25,12 +28,22 @@ _EXPIRING = {
     ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expires on %(day)s."),
     ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expires on %(day)s."),
     ExpirySubject.CERTIFICATE: lazy("The mail server's certificate expires on %(day)s."),
+    ExpirySubject.PINNED_CERTIFICATE: lazy("The mail server's pinned certificate expires on %(day)s."),
+    ExpirySubject.TRUSTED_CERTIFICATES: lazy(
+        "The certificate authority trusted for the mail server expires on %(day)s."
+    ),
+    ExpirySubject.CLIENT_CERTIFICATE: lazy("The client certificate for the mail server expires on %(day)s."),
 }
 _EXPIRED = {
     ExpirySubject.GRANT: lazy("The mail server's OAuth2 authorization expired on %(day)s."),
     ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expired on %(day)s."),
     ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expired on %(day)s."),
     ExpirySubject.CERTIFICATE: lazy("The mail server's certificate expired on %(day)s."),
+    ExpirySubject.PINNED_CERTIFICATE: lazy("The mail server's pinned certificate expired on %(day)s."),
+    ExpirySubject.TRUSTED_CERTIFICATES: lazy(
+        "The certificate authority trusted for the mail server expired on %(day)s."
+    ),
+    ExpirySubject.CLIENT_CERTIFICATE: lazy("The client certificate for the mail server expired on %(day)s."),
 }
 _NEW_SECRET = lazy("Create a new one at the provider, then enter it and its expiry date on the Mail server page.")
 _ADVICE = {
@@ -39,6 +52,15 @@ _ADVICE = {
     ExpirySubject.SERVICE_ACCOUNT_KEY: _NEW_SECRET,
     ExpirySubject.CERTIFICATE: lazy(
         "The mail server's administrator must renew it. Mailroom detects the new one automatically within a day."
+    ),
+    ExpirySubject.PINNED_CERTIFICATE: lazy(
+        "Once the mail server's administrator has renewed it, send a test email and trust the new one."
+    ),
+    ExpirySubject.TRUSTED_CERTIFICATES: lazy(
+        "Get the new certificate of the authority from its administrator and enter it under Advanced, Certificates."
+    ),
+    ExpirySubject.CLIENT_CERTIFICATE: lazy(
+        "Get a new one from the mail server's administrator and enter it under Advanced, Certificates."
     ),
 }
 _NO_DATE = lazy("Enter its expiry date above so that administrators are warned in advance.")

@@ -4,7 +4,7 @@ Alerts start AHEAD of the expiry date. Something that is renewed automatically o
 so its alert starts when the last quarter of its lifetime begins and it has not been renewed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
+from webapp.core import certificates
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.servers import PRIMARY
 from webapp.providers.oauth2 import LABELS
@@ -24,6 +25,9 @@ _PRIMARY_AND_GRANT = (
         MailServer.authentication,
         MailServer.secret_expires_on,
         MailServer.security,
+        MailServer.pinned_certificate,
+        MailServer.trusted_certificates,
+        MailServer.client_certificate_expires_at,
         MailServer.certificate_since,
         MailServer.certificate_expires_at,
         MailServer.certificate_seen_at,
@@ -47,6 +51,9 @@ class ExpirySubject(StrEnum):
     CLIENT_SECRET = "client_secret"  # noqa: S105 -- the name of one
     SERVICE_ACCOUNT_KEY = "service_account_key"
     CERTIFICATE = "certificate"
+    PINNED_CERTIFICATE = "pinned_certificate"
+    TRUSTED_CERTIFICATES = "trusted_certificates"
+    CLIENT_CERTIFICATE = "client_certificate"
 
 
 class ExpiryState(StrEnum):
@@ -99,7 +106,7 @@ def current(session: Session | Connection, now: datetime) -> list[Expiry]:
 
 def expiries_of(server: MailServer | AnyRow, grant: Grant | AnyRow | None, now: datetime) -> list[Expiry]:
     """Return the expiry dates of one mail server and its grant."""
-    found = (_grant_expiry(grant, now), _secret_expiry(server, now), _certificate_expiry(server, now))
+    found = (_grant_expiry(grant, now), _secret_expiry(server, now), *_certificate_expiries(server, now))
     return [expiry for expiry in found if expiry is not None]
 
 
@@ -130,13 +137,29 @@ def _secret_expiry(server: MailServer | AnyRow, now: datetime) -> Expiry | None:
     return Expiry(subject, _state(expires_at, now), expires_at)
 
 
-def _certificate_expiry(server: MailServer | AnyRow, now: datetime) -> Expiry | None:
+def _certificate_expiries(server: MailServer | AnyRow, now: datetime) -> Iterator[Expiry]:
     if server.security == "none":
-        return None
-    if server.certificate_expires_at is None:
-        return Expiry(ExpirySubject.CERTIFICATE, ExpiryState.UNKNOWN)
-    state = _state(server.certificate_expires_at, now, server.certificate_since)
-    return Expiry(ExpirySubject.CERTIFICATE, state, server.certificate_expires_at, seen_at=server.certificate_seen_at)
+        return
+    if server.pinned_certificate:
+        yield _fixed(ExpirySubject.PINNED_CERTIFICATE, _last_day(server.pinned_certificate), now)
+    elif server.certificate_expires_at is None:
+        yield Expiry(ExpirySubject.CERTIFICATE, ExpiryState.UNKNOWN)
+    else:
+        end, seen_at = server.certificate_expires_at, server.certificate_seen_at
+        yield Expiry(ExpirySubject.CERTIFICATE, _state(end, now, server.certificate_since), end, seen_at=seen_at)
+    if server.trusted_certificates and not server.pinned_certificate:
+        yield _fixed(ExpirySubject.TRUSTED_CERTIFICATES, _last_day(server.trusted_certificates), now)
+    if server.client_certificate_expires_at is not None:
+        yield _fixed(ExpirySubject.CLIENT_CERTIFICATE, server.client_certificate_expires_at, now)
+
+
+def _fixed(subject: ExpirySubject, expires_at: datetime, now: datetime) -> Expiry:
+    return Expiry(subject, _state(expires_at, now), expires_at)
+
+
+def _last_day(pem: str) -> datetime:
+    """Return when the last of these certificates expires: an old authority may be kept beside its successor."""
+    return max(one.not_valid_after_utc for one in certificates.parse(pem))
 
 
 def _state(expires_at: datetime, now: datetime, renewed_at: datetime | None = None) -> ExpiryState:
