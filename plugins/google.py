@@ -2,7 +2,19 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, Dns, Limits, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import (
+    Cause,
+    Connection,
+    Diagnosis,
+    DiagnosisRule,
+    Dns,
+    Limits,
+    OAuth2,
+    Password,
+    Provider,
+    _,
+    hookimpl,
+)
 
 HELP = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD_STEPS = [
@@ -173,7 +185,8 @@ TOKEN_RULES = [
     DiagnosisRule("unauthorized_client", OTHER_CLIENT),
     DiagnosisRule("admin_policy_enforced", BLOCKED_BY_ADMINISTRATOR),
     DiagnosisRule("access_denied", DECLINED),
-    DiagnosisRule("535 5.7.8", BAD_TOKEN),
+    DiagnosisRule("", BAD_TOKEN, cause=Cause.CREDENTIALS),
+    DiagnosisRule("", BAD_TOKEN, cause=Cause.TOKEN_REJECTED),
 ]
 OAUTH2 = OAuth2(
     authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
@@ -211,14 +224,13 @@ def register_smtp_provider() -> Provider:
             "password": _("The 16-letter app password. Your regular password doesn't work."),
         },
         diagnosis_rules=[
-            DiagnosisRule("535 5.7.8", APP_PASSWORD_REJECTED, code="password_well_formed"),
-            DiagnosisRule("535 5.7.8", BAD_PASSWORD),
-            DiagnosisRule("534 5.7.9", NEEDS_APP_PASSWORD, "application-specific password"),
-            DiagnosisRule("534 5.7.9", SUSPICIOUS, "web browser"),
-            DiagnosisRule("534 5.7.14", SUSPICIOUS),
-            DiagnosisRule("454 4.7.0", TOO_OFTEN, "too many login attempts"),
-            DiagnosisRule("550 5.4.5", DAILY_LIMIT),
-            DiagnosisRule("530 5.7.0", WANTS_TLS, "starttls"),
+            DiagnosisRule("", APP_PASSWORD_REJECTED, code="password_well_formed", cause=Cause.CREDENTIALS),
+            DiagnosisRule("", BAD_PASSWORD, cause=Cause.CREDENTIALS),
+            DiagnosisRule("", SUSPICIOUS, "browser", cause=Cause.APP_PASSWORD_NEEDED),
+            DiagnosisRule("", NEEDS_APP_PASSWORD, cause=Cause.APP_PASSWORD_NEEDED),
+            DiagnosisRule("", TOO_OFTEN, cause=Cause.TOO_MANY_ATTEMPTS),
+            DiagnosisRule("", DAILY_LIMIT, cause=Cause.QUOTA_EXCEEDED),
+            DiagnosisRule("530", WANTS_TLS, cause=Cause.TLS_REQUIRED),
         ],
         # Of Google Workspace, in any 24 hours (https://support.google.com/a/answer/166852, 29 November 2026).
         limits=Limits(per_day=2_000),

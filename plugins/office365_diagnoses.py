@@ -1,6 +1,6 @@
 """What the replies of Microsoft's mail server mean, and how to fix each."""
 
-from webapp.providers import Diagnosis, DiagnosisRule, _
+from webapp.providers import Cause, Diagnosis, DiagnosisRule, _
 
 HELP = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
 RETIREMENT = "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
@@ -100,28 +100,21 @@ MAILBOX_FULL = Diagnosis(
     [_("Empty its Sent Items, or set up a retention policy to do so.")],
 )
 
-# Phrases in replies to a failed authentication. Some servers only report it in their reply to the sender (530).
-TURNED_OFF_PHRASES = [("disabled for the tenant", TENANT_OFF), ("disabled for the mailbox", MAILBOX_OFF)]
-PASSWORD_PHRASES = [
-    *TURNED_OFF_PHRASES,
-    ("basic authentication is disabled", PASSWORDS_OFF),
-    ("credentials were incorrect", WRONG_PASSWORD),
-    ("did not meet the criteria", POLICY_BLOCKS),
-    ("security defaults", DEFAULTS),
+# Of a sign-in that isn't allowed. Some servers only report it in their reply to the sender (530).
+TURNED_OFF_RULES = [
+    DiagnosisRule("", TENANT_OFF, "for the tenant", cause=Cause.AUTH_DISABLED),
+    DiagnosisRule("", MAILBOX_OFF, "for the mailbox", cause=Cause.AUTH_DISABLED),
 ]
 PASSWORD_RULES = [
-    *(
-        DiagnosisRule(code, found, phrase)
-        for code in ("535 5.7.139", "530 5.7.57")
-        for phrase, found in PASSWORD_PHRASES
-    ),
-    DiagnosisRule("530 5.7.57", NO_SIGN_IN),
-    DiagnosisRule("535 5.7.3", NOT_ACCEPTED),
-    DiagnosisRule("550 5.7.30", PASSWORDS_OFF),
-    DiagnosisRule("550 5.7.60", SEND_AS),
-    DiagnosisRule("554 5.2.252", SEND_AS),
-    DiagnosisRule("554 5.2.0", SEND_AS, "SendAsDenied"),
-    DiagnosisRule("554 5.2.0", QUOTA, "QuotaExceeded"),
-    DiagnosisRule("554 5.2.2", MAILBOX_FULL),
-    DiagnosisRule("432 4.3.2", BUSY),
+    *TURNED_OFF_RULES,
+    DiagnosisRule("", PASSWORDS_OFF, "basic auth", cause=Cause.AUTH_DISABLED),
+    DiagnosisRule("", DEFAULTS, "security defaults", cause=Cause.AUTH_DISABLED),
+    DiagnosisRule("", POLICY_BLOCKS, cause=Cause.AUTH_DISABLED),
+    DiagnosisRule("", WRONG_PASSWORD, "5.7.139", cause=Cause.CREDENTIALS),
+    DiagnosisRule("", NOT_ACCEPTED, cause=Cause.CREDENTIALS),
+    DiagnosisRule("", NO_SIGN_IN, cause=Cause.AUTH_REQUIRED),
+    DiagnosisRule("", SEND_AS, cause=Cause.SENDER_NOT_ALLOWED),
+    DiagnosisRule("", QUOTA, cause=Cause.QUOTA_EXCEEDED),
+    DiagnosisRule("", MAILBOX_FULL, cause=Cause.SENDER_MAILBOX_FULL),
+    DiagnosisRule("432", BUSY, cause=Cause.RATE_LIMITED),
 ]

@@ -1,8 +1,8 @@
 """What Microsoft's errors on the way to an access token mean, and its mail server's about the token."""
 
-from webapp.providers import Diagnosis, DiagnosisRule, _
+from webapp.providers import Cause, Diagnosis, DiagnosisRule, _
 
-from .office365_diagnoses import MAILBOX_SWITCH, TURNED_OFF_PHRASES
+from .office365_diagnoses import MAILBOX_SWITCH, TURNED_OFF_RULES
 
 OAUTH2_HELP = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 SIGN_IN_AGAIN = _("Choose “Generate access token” and sign in again.")
@@ -205,14 +205,22 @@ TOKEN_RULES = [
     DiagnosisRule("access_denied", NO_CONSENT),
     DiagnosisRule("invalid_tenant", NO_TENANT),
 ]
+# What is wrong with a rejected token, by the code of the failure, which says which claim is.
+WRONG_CLAIMS = {
+    "token_expired": TOKEN_EXPIRED,
+    "token_wrong_tenant": OTHER_TENANT,
+    "token_wrong_audience": OTHER_AUDIENCE,
+    "token_wrong_scope": NO_SMTP_SEND,
+    "token_wrong_role": NO_SEND_AS_APP,
+    "token_wrong_mailbox": OTHER_MAILBOX,
+    "": TOKEN_VALID,
+}
 MAIL_SERVER_RULES = [
-    *(DiagnosisRule("535", found, phrase) for phrase, found in TURNED_OFF_PHRASES),
-    DiagnosisRule("535", CONDITIONAL, "did not meet the criteria"),
-    DiagnosisRule("535", TOKEN_EXPIRED, code="token_expired"),
-    DiagnosisRule("535", OTHER_TENANT, code="token_wrong_tenant"),
-    DiagnosisRule("535", OTHER_AUDIENCE, code="token_wrong_audience"),
-    DiagnosisRule("535", NO_SMTP_SEND, code="token_wrong_scope"),
-    DiagnosisRule("535", NO_SEND_AS_APP, code="token_wrong_role"),
-    DiagnosisRule("535", OTHER_MAILBOX, code="token_wrong_mailbox"),
-    DiagnosisRule("535", TOKEN_VALID),
+    *TURNED_OFF_RULES,
+    DiagnosisRule("", CONDITIONAL, cause=Cause.AUTH_DISABLED),
+    *(
+        DiagnosisRule("", found, code=code, cause=cause)
+        for code, found in WRONG_CLAIMS.items()
+        for cause in (Cause.CREDENTIALS, Cause.TOKEN_REJECTED)
+    ),
 ]

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, Dns, Password, Provider, _, hookimpl
+from webapp.providers import Cause, Connection, Diagnosis, DiagnosisRule, Dns, Password, Provider, _, hookimpl
 
 DOCS = "https://www.twilio.com/docs/sendgrid"
 BAD_KEY = Diagnosis(
@@ -61,12 +61,12 @@ def register_smtp_provider() -> Provider:
             "password": _("Starts with “SG.” and is shown only once, when it is created."),
         },
         diagnosis_rules=[
-            DiagnosisRule("535", BAD_KEY, "authentication failed"),
-            DiagnosisRule("451", NO_CREDITS, "maximum credits exceeded"),
             DiagnosisRule("451", IP_NOT_ALLOWED, "could not authenticate"),
-            DiagnosisRule("550", UNVERIFIED_SENDER, "does not match a verified sender identity"),
-            DiagnosisRule("550", BAD_KEY, "unauthenticated senders not allowed"),
-            DiagnosisRule("403", UNVERIFIED_SENDER, "not authorized to send from that email address"),
+            DiagnosisRule("", IP_NOT_ALLOWED, cause=Cause.IP_NOT_ALLOWED),
+            DiagnosisRule("", BAD_KEY, cause=Cause.CREDENTIALS),
+            DiagnosisRule("", BAD_KEY, cause=Cause.AUTH_REQUIRED),
+            DiagnosisRule("", NO_CREDITS, "credits", cause=Cause.QUOTA_EXCEEDED),
+            DiagnosisRule("", UNVERIFIED_SENDER, cause=Cause.SENDER_NOT_ALLOWED),
         ],
         headers={"X-SMTPAPI": json.dumps(NO_TRACKING)},
         sends_as="verified",

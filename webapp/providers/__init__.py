@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _
 
 from webapp.providers.authentication import Account, Authentication, NoAuthentication, Password, SmtpDialogue
+from webapp.providers.causes import Cause
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 from webapp.providers.hookspecs import hookimpl
 from webapp.providers.oauth2 import ExpectedClaims, GrantType, OAuth2
@@ -11,6 +12,7 @@ from webapp.providers.provider import Connection, Dns, Limits, Provider, Securit
 __all__ = [
     "Account",
     "Authentication",
+    "Cause",
     "Connection",
     "Diagnosis",
     "DiagnosisRule",

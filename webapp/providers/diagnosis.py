@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from flask_babel.speaklater import LazyString
 
+from webapp.providers.causes import Cause
 from webapp.providers.rules import Url
 
 Text = str | LazyString
+Confidence = Literal["high", "medium", "low", ""]
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Failure:
     `stage` is one of `webapp.mail.transcript.Stage`. `code` names the failure (`connection_refused`,
     `invalid_grant`); it is empty where only the reply says anything. `params` fill its wording in,
     among them `error`, the system's own text. `reply` is what the server said, with its code first
-    (`535 5.7.8 …`); empty if it said nothing.
+    (`535 5.7.8 …`); empty if it said nothing. `cause` is what Mailroom reads in it, as far as it understands it.
     """
 
     stage: str
@@ -25,16 +28,23 @@ class Failure:
     params: Mapping[str, str] = field(default_factory=dict)
     reply: str = ""
     permanent: bool = False
+    cause: Cause | Literal[""] = ""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a failure means: the cause, the steps that fix it, further reading, and the fix as form values."""
+    """What a failure means: the cause, the steps that fix it, further reading, and the fix as form values.
+
+    `confidence` says how sure that is; it's empty if the failure isn't understood, and then pages show the server's
+    words first. `evidence` are the sentences that say why; Mailroom adds what it found in the reply.
+    """
 
     cause: Text
     steps: Sequence[Text] = ()
     help_url: Url = ""
     fix: Mapping[str, str] = field(default_factory=dict)
+    confidence: Confidence = "high"
+    evidence: Sequence[Text] = ()
 
 
 @dataclass(frozen=True)
@@ -42,14 +52,16 @@ class DiagnosisRule:
     """A known failure and its diagnosis.
 
     It matches when the server's reply starts with `reply` (code and enhanced code) and contains
-    `phrase`, regardless of letter case and line breaks, and when the failure has this `code`.
-    What is empty matches anything. The rest of a reply changes from month to month.
+    `phrase`, regardless of letter case and line breaks, and when the failure has this `code` and this `cause`.
+    What is empty matches anything. The words of a reply change from month to month: where the cause says enough,
+    it is the better choice.
     """
 
     reply: str
     diagnosis: Diagnosis
     phrase: str = ""
     code: str = ""
+    cause: Cause | Literal[""] = ""
 
     def matches(self, failure: Failure) -> bool:
         """Return whether this rule is about this failure."""
@@ -57,4 +69,5 @@ class DiagnosisRule:
         start = self.reply.casefold()
         if start and text != start and not text.startswith(start + " "):
             return False
-        return self.phrase.casefold() in text and self.code in ("", failure.code)
+        known = self.code in ("", failure.code) and self.cause in ("", failure.cause)
+        return known and self.phrase.casefold() in text

@@ -92,10 +92,11 @@ CUSTOM = [
 UNUSABLE_REPLIES = {"code_missing", "no_access_token", "no_device_code", "no_token_lifetime", "not_json",
                     "refused_without_reason", "wrong_token_type"}  # fmt: skip
 NOT_OF_THE_PROVIDER = {"8bitmime_not_offered", "code_not_entered", "line_too_long", "message_expired",
+                       "no_address_of_family",
                        "no_common_mechanism", "authentication_not_offered", "not_smtp", "out_of_step",
                        "plain_text_after_starttls", "plugin_failed", "reply_too_long", "sender_needs_smtputf8",
                        "smtputf8_not_offered", "starttls_not_offered", "starttls_stripped",
-                       "no_address_of_family", "tokens_not_offered", "unconfirmed",
+                       "tokens_not_offered", "unconfirmed",
                        "unknown_authentication"}  # fmt: skip
 
 

@@ -142,4 +142,6 @@ def test_a_password_that_looks_right_for_the_host_is_told_from_another_under_cus
         settings = with_password(host="smtp.gmail.com", port=587, password="abcdefghijklmnop", proxy=proxy)
         error = delivery_error(settings)
     with app.test_request_context():
-        assert diagnose("custom", settings.public_values, error.failure) == google.APP_PASSWORD_REJECTED
+        diagnosis = diagnose("custom", settings.public_values, error.failure)
+    assert diagnosis is not None
+    assert diagnosis.cause == google.APP_PASSWORD_REJECTED.cause

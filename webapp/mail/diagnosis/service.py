@@ -6,19 +6,17 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from webapp.mail.diagnosis import reply_rules
+from webapp.mail.diagnosis import reply_rules, reply_texts
 from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
 from webapp.mail.diagnosis.descriptions import TEXTS, describe
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
+from webapp.mail.replies.reading import read
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.smtp import REFUSED
 from webapp.providers import Diagnosis, Failure
 from webapp.providers.oauth2 import LABELS, USER_GRANTS
 from webapp.providers.registry import get_providers
-
-# What is said of replies that nothing is known of, and of most rejected passwords.
-VAGUE = (reply_rules.BAD_CREDENTIALS, reply_rules.REJECTED, reply_rules.REFUSED)
 
 
 def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Diagnosis | None:
@@ -28,12 +26,14 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
     """
     if failure.stage not in list(Stage):
         return None
-    diagnosis = _diagnose(provider, settings, failure)
+    from_mail_server = failure.reply and failure.stage != Stage.TOKEN
+    reading = read(failure.stage, failure.reply) if from_mail_server else None
+    diagnosis = _diagnose(provider, settings, replace(failure, cause=reading.cause) if reading else failure)
     authentication = settings.get("authentication")
     if failure.stage == Stage.TOKEN and authentication in LABELS and authentication not in USER_GRANTS:
         # Nobody signs in again: what was corrected at the provider has to be tried.
         return replace(diagnosis, steps=[*diagnosis.steps, ASK_AGAIN])
-    return diagnosis
+    return reply_rules.with_evidence(diagnosis, reading) if reading else diagnosis
 
 
 def to_data(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -43,6 +43,8 @@ def to_data(diagnosis: Diagnosis) -> dict[str, Any]:
         "steps": [str(step) for step in diagnosis.steps],
         "help_url": diagnosis.help_url or None,
         "fix": dict(diagnosis.fix) or None,
+        "confidence": diagnosis.confidence or None,
+        "evidence": [str(one) for one in diagnosis.evidence],
     }
 
 
@@ -63,13 +65,15 @@ def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> D
 
 
 def _by_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
-    """Return the diagnosis for any server. Where it says little, the provider whose host was entered knows more."""
+    """Return the diagnosis for any server, or that of the provider whose host was entered, which has its own steps."""
     found = reply_rules.diagnose_reply(failure, settings)
-    if found in VAGUE:
-        for provider in get_providers():
-            if provider.connection.host == settings.get("host", "").casefold():
-                return provider.diagnose(failure, settings.get("authentication", "")) or found
-    return found
+    if found is reply_texts.PASSWORDS_OFF or failure.code in reply_rules.ODD_PASSWORDS:
+        # The first leads to that provider; the second knows more of the password.
+        return found
+    host = settings.get("host", "").casefold()
+    provider = next((one for one in get_providers() if host and one.connection.host == host), None)
+    own = provider.diagnose(failure, settings.get("authentication", "")) if provider else None
+    return own or found
 
 
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
@@ -83,4 +87,5 @@ def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     return Diagnosis(
         _("Sending failed for a reason that Mailroom doesn't recognize. The error message is below."),
         [_("Check the host, port and security.")],
+        confidence="",
     )

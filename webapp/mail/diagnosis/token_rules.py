@@ -7,7 +7,7 @@ Connect Core (3.1.2.6). A provider's own rules, which match the descriptions, ar
 from flask_babel import lazy_gettext as _
 
 from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
-from webapp.providers import Diagnosis, Failure
+from webapp.providers import Cause, Diagnosis, Failure
 
 GENERATE_AGAIN = _("Choose “Generate access token” and sign in again.")
 CHECK_CLIENT = _("Copy the client ID and client secret from the provider's page again, in full and without spaces.")
@@ -278,7 +278,7 @@ def diagnose_authentication(failure: Failure) -> Diagnosis | None:
     """Return the diagnosis of an access token that a mail server rejected."""
     if failure.code == "tokens_not_offered":
         return TOKENS_NOT_ACCEPTED
-    if not failure.reply.startswith(("535", "334")):
+    if failure.cause not in (Cause.CREDENTIALS, Cause.TOKEN_REJECTED):
         return None
     return TOKEN_EXPIRED if failure.code == "token_expired" else REJECTED_TOKEN
 

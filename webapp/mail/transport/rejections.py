@@ -1,144 +1,60 @@
-"""Whom a rejection is about, and so what it concerns.
+"""What a rejection concerns: every message, this one for now, or this one for good; and who else may take it.
 
 Servers reject senders, machines and EHLO names where they are asked about the recipient (Postfix does by default), so
-neither the stage nor the first digit says whose fault it is: the words do.
+neither the stage nor the first digit says whose fault it is: what the reply is about does (`webapp.mail.replies`).
 """
 
-import re
-from enum import StrEnum
-
+from webapp.mail.replies.reading import read
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError, Scope
+from webapp.providers import Cause
 
-
-class Party(StrEnum):
-    """Whom a rejection is about.
-
-    EHLO: the name in EHLO. MACHINE: this machine's address. SENDER: the Mail From address or its account.
-    AUTHENTICATION: nobody has signed in, or not for this. LIMIT: what the account may send. RECIPIENT: the recipient.
-    CONTENT, SIZE: the message itself. POLICY: a rule that the server doesn't explain. UNKNOWN: the reply doesn't say.
-    """
-
-    EHLO = "ehlo"
-    MACHINE = "machine"
-    SENDER = "sender"
-    AUTHENTICATION = "authentication"
-    LIMIT = "limit"
-    RECIPIENT = "recipient"
-    CONTENT = "content"
-    SIZE = "size"
-    POLICY = "policy"
-    UNKNOWN = "unknown"
-
-
-# The parties whose rejection concerns one message. Any other one would reject every message.
-_SCOPES = {
-    Party.LIMIT: Scope.MESSAGE,
-    Party.RECIPIENT: Scope.RECIPIENT,
-    Party.CONTENT: Scope.RECIPIENT,
-    Party.SIZE: Scope.RECIPIENT,
-    Party.UNKNOWN: Scope.RECIPIENT,
-}
 SESSION_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
-_AT_ANY_STAGE = (Party.EHLO, Party.MACHINE, Party.SENDER, Party.LIMIT)
-# Enhanced codes (RFC 3463 and its registry) and phrases. The first match counts, so those that name a party come
-# before those that only hint at one.
-_SIGNS = (
-    (Party.MACHINE, "", "invalid credentials for relay"),
-    (
-        Party.AUTHENTICATION,
-        r"5\.7\.57",
-        "not logged in|not authenticated|unauthenticated senders|authentication (is )?required"
-        "|must (first )?authenticate|auth(enticate)? first|relay access denied|relay(ing)? denied|relay not permitted"
-        "|rcpthosts",
-    ),
-    (
-        Party.SENDER,
-        r"[45]\.1\.[78]|5\.7\.(2[0-4]|26|27|60|501|515)|5\.2\.252|5\.4\.6",
-        r"sender address|sender verif|verified sender|sending domain|sender (is )?(blocked|denied|rejected|refused|not)"
-        r"|(invalid|bad|unknown|blocked) sender|send ?as\b|sendasdenied|senddenied|from'? address|send from"
-        r"|relaying disallowed as|allowed to send|user has no permission|\bspf\b|\bdkim\b|\bdmarc\b",
-    ),
-    (Party.EHLO, "", r"\b(helo|ehlo)\b|fully-qualified hostname"),
-    (
-        Party.MACHINE,
-        r"[45]\.7\.25|5\.7\.708",
-        r"client host|blocked using|(block|black|deny)[- ]?list|\bdns-?bls?\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b"
-        r"|barracudacentral|reverse (dns|hostname|lookup)|\brdns\b|\bptr\b|cannot find your|\bip (address|name)"
-        r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending|from this) (host|server|network)"
-        r"|your access to|reputation|\bbanned",
-    ),
-    (Party.LIMIT, "", r"storedrv\.submission"),
-    (
-        Party.RECIPIENT,
-        r"[45]\.1\.(1|2|3|6|10)|[45]\.2\.[12]|5\.7\.1(24|3[346])",
-        "user unknown|unknown (user|recipient|mailbox|local)|no such|recipient (address )?rejected|no mailbox"
-        "|(invalid|bad|unknown) (recipient|mailbox|address)|unrouteable|mailbox (full|unavailable|not found|is)"
-        "|(user|recipient|account|address|mailbox) (not found|doesn't exist|does not exist|is (disabled|inactive))"
-        "|over ?quota|mailbox quota|out of storage",
-    ),
-    (Party.SIZE, r"[45]\.3\.4", "message size|too (big|large|long)"),
-    (Party.CONTENT, "", r"\bspam|unsolicited|virus|malware|phish|\bjunk\b|content|\bblocked\b"),
-    (
-        Party.LIMIT,
-        r"[45]\.4\.5|5\.1\.90",
-        "quota|limit|thrott|too (many|much)|too (fast|quick)|credits|rate exceeded|address is not verified",
-    ),
-    (
-        Party.SENDER,
-        "",
-        r"\bsenders?\b|mail from|return[- ]path|not owned|(not |un)authori[sz]ed|not yet activated",
-    ),
-    (Party.AUTHENTICATION, "", "relay|authenticat|credentials"),
-    (Party.POLICY, r"5\.5\.\d|5\.7\.0", ""),
-)
-# A temporary rejection with one of these is a delay, whatever else it says, except that of Google's relay which rejects
-# the EHLO name: "421 4.7.0 Try again later, closing connection. (EHLO)".
-_DELAY = re.compile(
-    r"^(?!.*\(ehlo\)).*(gr[ae]y-?list|\bagain\b|\blater\b|retry|not yet|temporar|defer|seconds|minutes)"
-)
-_ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|(?<!\S)\S+@\S+")
-# In characters: servers say what they mean well before that, and searching takes longer with each more.
-MAX_SEARCHED = 2000
-_CODES = re.compile(r"(?P<reply>\d{3})(?: #?(?P<enhanced>\d\.\d{1,3}\.\d{1,3})(?![.\d]))?")
-# Rejections of every message whatever they say: the server shuts down, the commands are unknown or out of order, or
-# nobody has signed in.
+# Rejections of this recipient, or of what is sent, which any server would send as it is.
+OF_THE_MESSAGE = frozenset({
+    Cause.RECIPIENT_UNKNOWN, Cause.RECIPIENT_MAILBOX_FULL, Cause.RECIPIENT_REFUSED, Cause.RECIPIENT_SYNTAX,
+    Cause.MESSAGE_TOO_LARGE, Cause.LINE_TOO_LONG, Cause.CONTENT_REFUSED, Cause.HEADER_INVALID,
+})  # fmt: skip
+# Rejections for now, which other messages may not have. Of a quota others have it too, but it is asked for by message.
+_FOR_NOW = frozenset({
+    Cause.GREYLISTED, Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL, Cause.TOO_MANY_RECIPIENTS,
+    Cause.SERVER_BUSY, Cause.SERVER_FULL, Cause.SERVER_CLOSING,
+})  # fmt: skip
+# What other messages to other recipients would exceed as well.
+_LIMITS = frozenset({Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL})
+_OF_THE_SENDER = frozenset({Cause.SENDER_NOT_ALLOWED, Cause.SENDER_DOMAIN, Cause.DKIM_SPF_DMARC})
+# Rejections of whoever signs in or doesn't: no message, sender or recipient changes anything.
+_OF_EVERYONE = frozenset({
+    Cause.CREDENTIALS, Cause.APP_PASSWORD_NEEDED, Cause.AUTH_DISABLED, Cause.AUTH_REQUIRED, Cause.AUTH_MECHANISM,
+    Cause.TOKEN_REJECTED, Cause.TLS_REQUIRED, Cause.ACCOUNT_SUSPENDED, Cause.TOO_MANY_ATTEMPTS,
+})  # fmt: skip
+# Known from the size announced in MAIL.
+_KNOWN_AT_MAIL = frozenset({Cause.MESSAGE_TOO_LARGE})
+# The server shuts down, the commands are unknown or out of order, or nobody has signed in.
 _CODES_OF_THE_SERVER = (421, 500, 502, 503, 530, 535)
-
-
-def party(stage: str, reply: str) -> Party:
-    """Return whom a rejection at this stage is about."""
-    text = without_addresses(reply)
-    found = Party.UNKNOWN if text.startswith("4") and _DELAY.search(text) else _party_named(text)
-    if stage in (Stage.MAIL, Stage.RCPT) and found is Party.CONTENT:
-        # The server doesn't know the message yet.
-        return Party.MACHINE
-    if stage == Stage.MAIL and found is Party.RECIPIENT:
-        return Party.SENDER
-    if stage == Stage.RCPT and found is Party.UNKNOWN and re.match(r"5\d\d #?5\.7\.", text):
-        # RFC 3463, 3.8: a rule about who may send, rather than an address that doesn't exist.
-        return Party.POLICY
-    if stage in SESSION_STAGES or found in _AT_ANY_STAGE:
-        return found
-    if stage == Stage.EHLO and text.startswith(("501", "504")):
-        # The name is the command's only parameter.
-        return Party.EHLO
-    # RFC 5321, 3.1: a greeting that refuses the session is about who connects.
-    return Party.MACHINE if stage == Stage.GREETING and text.startswith("5") else Party.UNKNOWN
 
 
 def scope(stage: Stage, reply: str) -> Scope:
     """Return what a rejection of MAIL, RCPT or DATA concerns (RFC 5321, 4.2.1; RFC 3463)."""
-    code = int(reply[:3])
+    reading, code = read(stage, reply), int(reply[:3])
+    for_now = Scope.MESSAGE if code < 500 else Scope.RECIPIENT
+    if reading.cause in _KNOWN_AT_MAIL and reading.confidence == "high":
+        return for_now
     if stage is Stage.MAIL or code in _CODES_OF_THE_SERVER:
         return Scope.SERVER
-    found = _SCOPES.get(party(stage, reply), Scope.SERVER)
-    return Scope.MESSAGE if found is Scope.RECIPIENT and code < 500 else found
+    if reading.cause is Cause.NOT_UNDERSTOOD:
+        # RFC 3463, 3.8: a rule about who may send, rather than an address that doesn't exist.
+        return Scope.SERVER if stage is Stage.RCPT and reply[4:].lstrip("#").startswith("5.7.") else for_now
+    if reading.cause in _FOR_NOW:
+        return Scope.MESSAGE
+    return for_now if reading.cause in {*OF_THE_MESSAGE, Cause.SMTPUTF8_UNSUPPORTED} else Scope.SERVER
 
 
 def scope_of_own_sender(error: DeliveryError) -> Scope:
     """Return what a failure concerns if the message has a sender of its own, which others don't share."""
-    if error.scope is not Scope.SERVER or not error.reply or party(error.stage, error.reply) is not Party.SENDER:
+    if error.scope is not Scope.SERVER or not error.reply:
+        return error.scope
+    if read(error.stage, error.reply).cause not in _OF_THE_SENDER:
         return error.scope
     return Scope.RECIPIENT if error.reply.startswith("5") else Scope.MESSAGE
 
@@ -146,25 +62,22 @@ def scope_of_own_sender(error: DeliveryError) -> Scope:
 def may_be_sent_elsewhere(error: DeliveryError) -> bool:
     """Return whether another server may take a message at once that this one failed to send.
 
+    It may if who sends was rejected, or how much is sent. It won't if the recipient or the content was: then the other
+    one gets the same answer, or spoils its reputation. A delay of first-time senders begins anew with each server.
     One of which the server got everything before it closed the connection may arrive twice: servers that are stopped
     do that, and hardly ever have they kept it.
     """
     if error.scope is Scope.UNCERTAIN:
         return error.params.get("cause") == "connection_closed"
-    if error.scope is Scope.SERVER:
-        return True
-    return bool(error.reply) and party(error.stage, error.reply) is Party.LIMIT
+    if not error.reply:
+        return error.scope is Scope.SERVER
+    cause = read(error.stage, error.reply).cause
+    if cause in {*OF_THE_MESSAGE, Cause.GREYLISTED}:
+        return False
+    return error.scope is Scope.SERVER or cause in _LIMITS
 
 
-def without_addresses(reply: str) -> str:
-    """Return a reply as one line in lower case, without email addresses: anybody may choose their words."""
-    return " ".join(_ADDRESS.sub(" ", " ".join(reply[:MAX_SEARCHED].split())).casefold().split())
-
-
-def _party_named(text: str) -> Party:
-    codes = _CODES.match(text)
-    enhanced = (codes and codes["enhanced"]) or ""
-    for one, known, phrases in _SIGNS:
-        if (known and re.fullmatch(known, enhanced)) or (phrases and re.search(phrases, text)):
-            return one
-    return Party.UNKNOWN
+def concerns_everyone(stage: str, reply: str) -> bool:
+    """Return whether a rejection is certainly about who signs in, so that the message can't be its cause."""
+    reading = read(stage, reply) if reply else None
+    return reading is not None and reading.cause in _OF_EVERYONE and reading.confidence == "high"

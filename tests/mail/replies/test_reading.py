@@ -1,0 +1,54 @@
+"""Which cause is read in a reply."""
+
+import time
+
+import pytest
+
+from tests.mail.replies.known import Known, load
+from webapp.mail.replies.reading import read
+from webapp.providers import Cause
+
+KNOWN = [*load("servers"), *load("services")]
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.origin}-{known.stage}")
+def test_a_reply_is_read_as_what_it_means(known: Known) -> None:
+    reading = read(known.stage, known.reply)
+    assert reading.cause == known.cause, reading
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "helps"),
+    [
+        ("rcpt", "450 4.1.8 <m@x.example>: Sender address rejected: Domain not found", False),
+        ("auth", "451 Authentication failed: Maximum credits exceeded", False),
+        ("data", "550 5.4.5 Daily user sending limit exceeded.", True),
+        ("rcpt", "452 4.2.2 Mailbox full", True),
+        ("rcpt", "552 5.2.2 Mailbox full", False),
+        ("data", "451 Something new", True),
+        ("data", "554 Something new", False),
+    ],
+)
+def test_a_retry_helps_only_where_the_cause_passes_by_itself(stage: str, reply: str, helps: bool) -> None:
+    assert read(stage, reply).retry_helps is helps
+
+
+def test_a_code_that_contradicts_the_words_makes_it_less_sure() -> None:
+    assert read("rcpt", "550 5.1.1 No such user").confidence == "high"
+    assert read("rcpt", "550 5.1.1 Relay access denied").confidence != "high"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x" * 4000, "<" * 4000, "@" * 4000, "[" * 4000, "a." * 2000, ":" * 4000, "not " * 1000, "1.1" * 1500,
+     "http://" * 600, "account disabled " * 250, "recipient sender domain unknown " * 120],
+)  # fmt: skip
+def test_a_hostile_reply_is_read_in_no_time(line: str) -> None:
+    started = time.process_time()
+    read("rcpt", f"550 5.1.1 No such user {f'{line} ' * 200}")
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("reply", ["", "550", "abc", "999 x", "550 \x00", "5.7.1", "550-\n550-\n550 "])
+def test_no_reply_breaks_the_reader(reply: str) -> None:
+    assert read("data", reply).cause is Cause.NOT_UNDERSTOOD
