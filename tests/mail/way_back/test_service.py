@@ -44,11 +44,13 @@ def fail_twice(owner: GrantOwner, send: Send, **given: Any) -> None:
 
 
 def test_restored_settings_bring_their_secrets_along(owner: GrantOwner) -> None:
-    owner.save(authentication="password", secrets={"password": "first"}, host="smtp.first.example")
-    owner.save(authentication="password", secrets={"password": "second"}, host="smtp.second.example")
+    proxy = {"proxy_type": "http", "proxy_host": "proxy.example", "proxy_port": 3128, "proxy_username": "mailroom"}
+    first, second = {"password": "first"}, {"password": "second", "proxy_password": "needed since"}
+    owner.save(authentication="password", **proxy, secrets=first, host="smtp.first.example")
+    owner.save(authentication="password", **proxy, secrets=second, host="smtp.second.example")
     restore(owner, 1)
     assert owner.server.host == "smtp.first.example"
-    assert servers.open_secrets(owner.state.sealer, owner.server) == {"password": "first"}
+    assert servers.open_secrets(owner.state.sealer, owner.server) == first
     newest = revisions_of(owner)[-1]
     assert (newest.number, newest.restored_from, newest.created_by) == (3, 1, "ada@mailroom.example")
 

@@ -8,10 +8,16 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from webapp.audit import registry
+from webapp.core import certificates
 from webapp.core.actor import SETTINGS_FILE
+from webapp.core.certificates import CertificateFacts
 from webapp.core.formatting import format_list
+from webapp.mail.servers import TRUST
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
+
+# Of a fingerprint: eight bytes, to tell certificates of the same name apart.
+FINGERPRINT_LENGTH = 23
 
 
 def fields(names: Iterable[str]) -> str:
@@ -41,7 +47,15 @@ def value(name: str, given: Any) -> str:
         return format_list(str(one) for one in given)
     if name == "secret_expires_on":
         return str(format_date(date.fromisoformat(given), "medium"))
+    if name in TRUST:
+        return _certificates(given)
     return str(_choices(name).get(given, given))
+
+
+def _certificates(pem: str) -> str:
+    """Name certificates by their subjects and the beginnings of their fingerprints."""
+    facts = [CertificateFacts.of(one) for one in certificates.parse(pem)]
+    return format_list(f"{one.subject} ({one.fingerprint[:FINGERPRINT_LENGTH]}…)" for one in facts)
 
 
 def _choices(name: str) -> Mapping[Any, Any]:

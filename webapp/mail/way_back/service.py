@@ -123,7 +123,8 @@ def _restore(
     values = revisions.to_values(revision) | {name: getattr(server, name) for name in KEPT}
     provider = get_providers()[str(values["provider"])]
     secrets = open_secrets(sealer, revision)
-    entered = EnteredServer(provider, values, revision.provider_fields, secrets)
+    removed = frozenset(server.sealed_secrets.keys() - secrets.keys())
+    entered = EnteredServer(provider, values, revision.provider_fields, secrets, removed)
     saved = service.save(session, sealer, entered, by, version, server_id)
     grant = grants.get(session, saved.server.id) if saved.is_draft else None
     if grant is not None and revisions.give_grant_back(session, sealer, revision, grant):
