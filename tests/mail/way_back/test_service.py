@@ -53,6 +53,8 @@ def test_restored_settings_bring_their_secrets_along(owner: GrantOwner) -> None:
     assert servers.open_secrets(owner.state.sealer, owner.server) == first
     newest = revisions_of(owner)[-1]
     assert (newest.number, newest.restored_from, newest.created_by) == (3, 1, "ada@mailroom.example")
+    restore(owner, 1)
+    assert len(revisions_of(owner)) == 3
 
 
 def test_a_restored_server_with_oauth2_needs_no_new_consent(granted: GrantOwner) -> None:

@@ -24,7 +24,10 @@ _ANY = select(Revision.id).where(Revision.way_back.is_not(None)).limit(1)
 
 
 class _Offer(NamedTuple):
-    """A server through which email fails, its revision in use, what was changed since the one that worked."""
+    """A server through which email fails, its revision in use, what was changed since the one that worked.
+
+    `locked` are those of the changed fields that the settings file sets.
+    """
 
     server: MailServer
     failing: Revision
@@ -34,7 +37,7 @@ class _Offer(NamedTuple):
     @classmethod
     def of(cls, session: Session, server: MailServer, failing: Revision) -> "_Offer":
         changed = service.changed_since(session, failing, failing.way_back or 0)
-        return cls(server, failing, changed, servers.locked(session, server))
+        return cls(server, failing, changed, servers.locked(session, server).intersection(changed))
 
 
 def way_back() -> str:

@@ -27,8 +27,7 @@ def list_revisions(server_id: int) -> str:
     """List the revisions, the newest first."""
     with app_state().database.read() as session:
         server, found = _server(session, server_id), revisions.of_server(session, server_id)
-        locked = servers.locked(session, server)
-    return render_template("mail/revisions/list.html", server=server, revisions=found, locked=locked)
+    return render_template("mail/revisions/list.html", server=server, revisions=found)
 
 
 @blueprint.get("/compare")
@@ -36,11 +35,10 @@ def compare(server_id: int) -> str:
     """Show two revisions side by side."""
     with app_state().database.read() as session:
         server, found = _server(session, server_id), revisions.of_server(session, server_id)
-        before, after = (_asked(found, name) for name in ("before", "after"))
-        locked = servers.locked(session, server)
+    before, after = (_asked(found, name) for name in ("before", "after"))
     differences = comparison.compare(app_state().sealer, before, after)
     shown = {"before": before, "after": after, "differences": differences}
-    return render_template("mail/revisions/compare.html", server=server, revisions=found, locked=locked, **shown)
+    return render_template("mail/revisions/compare.html", server=server, revisions=found, **shown)
 
 
 @blueprint.route("/<int:number>/restore", methods=["GET", "POST"])
@@ -58,6 +56,7 @@ def restore(server_id: int, number: int) -> ResponseReturnValue:
         raise NotFound
     form.show_version(server.version)
     differences = [one for one in comparison.compare(app_state().sealer, present, wanted) if one.differs]
+    locked &= {one.name for one in differences}
     shown = {"present": present, "wanted": wanted, "differences": differences}
     return render_template("mail/revisions/restore.html", form=form, server=server, locked=locked, **shown)
 

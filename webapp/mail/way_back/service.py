@@ -1,6 +1,6 @@
 """Restore a revision. Mailroom does so itself where an administrator wants that and email fails after a change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,8 @@ from webapp.mail.models import MailServer
 from webapp.mail.revisions import service as revisions
 from webapp.mail.revisions.models import Revision
 from webapp.mail.revisions.outcomes import ENOUGH_FAILURES
-from webapp.mail.servers import EnteredServer, open_secrets
-from webapp.mail.service import Saved
+from webapp.mail.servers import EnteredServer, open_secrets, secrets_to_retype
+from webapp.mail.service import CannotWork, Saved
 from webapp.providers import Failure
 from webapp.providers.registry import UnknownProvider, get_providers
 from webapp.settings.service import general
@@ -103,10 +103,12 @@ def go_back(session: Session, sealer: Sealer, server_id: int) -> bool:
     try:
         with session.begin_nested():
             saved = _restore(session, sealer, server_id, number, by="")
+            if saved.is_draft:
+                raise CannotWork
     except (MailroomError, UnknownProvider, CannotUnseal) as error:
         log.warning("can't go back to settings that worked", server=server_id, error=type(error).__name__)
         return False
-    if saved.is_draft or failure is None:
+    if failure is None:
         return False
     went_back = WentBack(server.name, changed, failing.created_by, failing.created_at, failure)
     _announce(session, saved.server, number, went_back)
@@ -120,18 +122,29 @@ def _restore(
     server, revision = servers.by_id(session, server_id), revisions.find(session, server_id, number)
     if server is None or revision is None:
         raise NotFound
-    values = revisions.to_values(revision) | {name: getattr(server, name) for name in KEPT}
-    provider = get_providers()[str(values["provider"])]
-    secrets = open_secrets(sealer, revision)
-    removed = frozenset(server.sealed_secrets.keys() - secrets.keys())
-    entered = EnteredServer(provider, values, revision.provider_fields, secrets, removed)
-    saved = service.save(session, sealer, entered, by, version, server_id)
+    before = server.revision
+    saved = service.save(session, sealer, _entered(sealer, server, revision), by, version, server_id)
     grant = grants.get(session, saved.server.id) if saved.is_draft else None
     if grant is not None and revisions.give_grant_back(session, sealer, revision, grant):
         saved = service.use(session, saved.server.id, by)
-    if not saved.is_draft and (present := revisions.find(session, saved.server.id, saved.server.revision)):
-        present.restored_from = number
+    newest = revisions.find(session, server_id, server.revision)
+    if newest is not None and newest.number > before:
+        newest.restored_from = number
     return saved
+
+
+def _entered(sealer: Sealer, server: MailServer, revision: Revision) -> EnteredServer:
+    """Return a revision as if somebody had entered it over the present settings. Raises UnknownProvider, CannotUnseal.
+
+    Secrets that are saved already are left blank, unless they would have to be typed again.
+    """
+    values = revisions.to_values(revision) | {name: getattr(server, name) for name in KEPT}
+    provider, secrets = get_providers()[str(values["provider"])], open_secrets(sealer, revision)
+    removed = frozenset(server.sealed_secrets.keys() - secrets.keys())
+    entered = EnteredServer(provider, values, revision.provider_fields, secrets, removed)
+    present = open_secrets(sealer, server, needed=())
+    fewer = replace(entered, secrets={name: one for name, one in secrets.items() if present.get(name) != one})
+    return entered if secrets_to_retype(server, fewer) else fewer
 
 
 def _is_wanted(server: MailServer, failing: Revision) -> bool:
