@@ -80,11 +80,12 @@ class Company:
         self.own = _certificate(fault.own_name, fault.ca_name, key.public_key(), life, own_extensions).sign(
             ca_key, hashes.SHA256()
         )
+        self.key = key
         self.ca_file.write_bytes(_pem(ca))
         own = _forged(self.own, ca_key, fault.forged) if fault.forged else _pem(self.own)
-        self.server_file.write_bytes(_key(key) + own + (_pem(ca) if fault.sends_authority else b""))
+        self.server_file.write_bytes(key_to_pem(key) + own + (_pem(ca) if fault.sends_authority else b""))
         if fault.by_openssl:
-            (folder / "ca.key").write_bytes(_key(ca_key))
+            (folder / "ca.key").write_bytes(key_to_pem(ca_key))
             subprocess.run(["sh", "-ec", fault.by_openssl], cwd=folder, check=True, capture_output=True)
 
     def context(self, maximum: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
@@ -135,6 +136,9 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key(key: ec.EllipticCurvePrivateKey) -> bytes:
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+_OPEN = serialization.NoEncryption()
+
+
+def key_to_pem(key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption = _OPEN) -> bytes:
+    """Return a private key as PEM."""
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)

@@ -1,13 +1,18 @@
 """The mail server form: what each field accepts, and what its error says."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from tests.mail.page import custom
+from tests.support.faulty_certificates import Company, fault, key_to_pem
+from webapp.core import certificates
 from webapp.mail.server_page.forms import MailServerForm, mail_server_form
 from webapp.providers.registry import get_providers
 from webapp.web.forms import fields_with_errors
@@ -230,3 +235,30 @@ def test_a_field_sent_twice_is_refused(app: Flask) -> None:
         form = mail_server_form(get_providers()["custom"], {}, data)
         form.validate()
     assert "sent twice" in error(form, "host")
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "error_text"),
+    [
+        ("trusted_certificates", "not PEM", "Paste certificates in PEM format"),
+        ("trusted_certificates", "{own}", "This isn't the certificate of an authority"),
+        ("pinned_certificate", "{own}{ca}", "Too many certificates: at most 1."),
+        ("client_certificate", "{own}", "Paste the private key, too"),
+        ("client_certificate", "{key}", "Paste the certificate, too"),
+        ("client_certificate", "{ca}{key}", "The key doesn't belong to the certificate"),
+        ("client_certificate", "{own}{locked}", "This key is protected by a passphrase"),
+        ("client_certificate", "{own}{key}", "This certificate has expired."),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said(
+    field: str, text: str, error_text: str, fill: Fill, tmp_path: Path
+) -> None:
+    company = Company(tmp_path, fault(until=timedelta(hours=-1)))
+    locked = serialization.BestAvailableEncryption(b"passphrase")
+    parts = {
+        "own": certificates.to_pem([company.own]),
+        "ca": company.ca_file.read_text(),
+        "key": key_to_pem(company.key).decode(),
+        "locked": key_to_pem(company.key, locked).decode(),
+    }
+    assert error(fill(**{field: text.format(**parts)}), field).startswith(error_text)
