@@ -49,7 +49,7 @@ def test_a_failed_test_says_what_it_means_in_the_servers_words_and_ours(
     assert (result.exit_code, test["ok"], test["failure"]["stage"]) == (1, False, "auth")
     assert test["failure"]["reply"].startswith("535 5.7.8 Bad")
     assert test["diagnosis"]["cause"] in result.stdout
-    assert set(test["diagnosis"]) == {"cause", "steps", "help_url", "fix"}
+    assert set(test["diagnosis"]) == {"cause", "steps", "help_url", "fix", "confidence", "evidence"}
     assert "\x1b" not in result.output
     assert PASSWORD not in result.output
 

@@ -43,6 +43,7 @@ class ScriptedServer:
     `tls` needs the server's context as `certificate`; `stall_at="TLS"` never answers the handshake. `smuggled` is plain
     text sent in one segment with the reply to STARTTLS. `drip` is the number of seconds between any two bytes.
     `mechanisms` is what EHLO offers (after encryption, if there is TLS). Without `pipelining`, it doesn't offer that.
+    `address` is an address of this machine.
     """
 
     host = "localhost"
@@ -61,6 +62,8 @@ class ScriptedServer:
         drip: float = 0,
         smuggled: bytes = b"",
         pipelining: bool = True,
+        address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.tls, self.certificate, self.mechanisms = tls, certificate, mechanisms
         self.stall_at, self.drop_at, self.endless_at = stall_at, drop_at, endless_at
@@ -78,7 +81,8 @@ class ScriptedServer:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._conversations: list[_Conversation] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, port), family=family)
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "webhooks": "webhooks:webhooks",
     "status": "status:status",
     "mail": "mail:mail",
+    "doctor": "doctor:doctor",
     "outbox": "outbox:outbox",
     "audit": "audit:audit",
     "create-admin": "create_admin:create_admin",

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.accounts.models import Role, User, UserState
 from webapp.cli.base import changed_database, open_database
 from webapp.cli.mail_options import SECRET_OPTIONS, read_options, read_own_fields, server_options
-from webapp.cli.mail_output import expiry_to_dict, grant_to_dict, print_server, print_test, server_to_dict, test_to_dict
+from webapp.cli.mail_output import expiry_to_dict, grant_to_dict, print_examination, print_server, server_to_dict
 from webapp.cli.options import BadOptions, problems_of
 from webapp.cli.output import json_option, print_json
 from webapp.core import clock
@@ -21,13 +21,15 @@ from webapp.core.database import Database
 from webapp.core.errors import StaleVersion
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
+from webapp.mail.doctor.examination import Examination
+from webapp.mail.doctor.report import to_data
+from webapp.mail.doctor.service import examine
 from webapp.mail.expiry import service as expiries
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.servers import EnteredServer, SavedServers
 from webapp.mail.service import Saved
-from webapp.mail.test_send import TestSend, send_test
 from webapp.monitoring.state import full_state
 from webapp.providers.registry import get_providers
 
@@ -44,7 +46,7 @@ def show(as_json: bool) -> None:
     """Show the mail server in use and its state, without secrets."""
     with open_database() as database, database.read() as session:
         now, found = clock.now(), servers.find_saved(session)
-        server = _require(found.primary)
+        server = require(found.primary)
         grant = grants.get(session, server.id)
         data = {
             **server_to_dict(server),
@@ -72,14 +74,14 @@ def test(context: click.Context, to: str | None, as_json: bool) -> None:
     with changed_database() as database:
         with database.read() as session:
             found = servers.find_saved(session)
-            server, recipient = _require(found.primary), to or _first_administrator(session)
-        result = _form({"test_recipient": recipient}, found, server).as_posted(for_test=True)
-        tested = _send(_require_valid(result), server, recipient)
+            server, recipient = require(found.primary), to or first_administrator(session)
+        result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True)
+        tested = _send(require_valid(result), server, recipient)
     if as_json:
-        print_json(test_to_dict(tested))
+        print_json(to_data(tested))
     else:
-        print_test(tested)
-    context.exit(0 if tested.passed else 1)
+        print_examination(tested)
+    context.exit(0 if tested.ok else 1)
 
 
 @mail.command("set")
@@ -96,29 +98,29 @@ def set_server(test: bool, to: str | None, as_json: bool, **given: Any) -> None:
     with changed_database() as database:
         with database.read() as session:
             found = servers.find_saved(session)
-            recipient = to or _first_administrator(session)
+            recipient = to or first_administrator(session)
         if "provider" not in posted and found.shown is not None:
-            _require(found.shown)
-        result = _form({**own, **posted, "test_recipient": recipient}, found, found.shown).as_posted(for_test=test)
-        entered = _require_valid(result, own)
+            require(found.shown)
+        result = form_over({**own, **posted, "test_recipient": recipient}, found, found.shown).as_posted(for_test=test)
+        entered = require_valid(result, own)
         tested = _send(entered, found.shown, recipient) if test else None
-        saved = _save(database, entered, result, found.shown) if tested is None or tested.passed else None
+        saved = _save(database, entered, result, found.shown) if tested is None or tested.ok else None
     if as_json:
-        print_json({**_saved_to_dict(saved), "test": test_to_dict(tested) if tested else None})
+        print_json({**_saved_to_dict(saved), "test": to_data(tested) if tested else None})
     else:
         if tested is not None:
-            print_test(tested)
+            print_examination(tested)
         click.echo(_outcome(saved))
     click.get_current_context().exit(0 if saved else 1)
 
 
-def _form(posted: Mapping[str, str], found: SavedServers, shown: MailServer | None) -> FormState:
+def form_over(posted: Mapping[str, str], found: SavedServers, shown: MailServer | None) -> FormState:
     """Return the form of the page over the server that it shows, with what is given."""
     providers, sealer = get_providers(), app_state().sealer
     return FormState(MultiDict(posted), shown, found.primary, NO_USER, providers, sealer)
 
 
-def _require(server: MailServer | None) -> MailServer:
+def require(server: MailServer | None) -> MailServer:
     """Return the server, which has to be there with its plugin. Raises ClickException."""
     if server is None:
         raise click.ClickException("No mail server is set up. Use `mailroom mail set`.")
@@ -127,7 +129,7 @@ def _require(server: MailServer | None) -> MailServer:
     return server
 
 
-def _require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:
+def require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:
     """Return what was entered. Raises BadOptions; `own_fields` are those of the provider that were given."""
     provider = result.form.chosen
     problems = {
@@ -141,17 +143,22 @@ def _require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> En
     return result.entered
 
 
-def _first_administrator(session: Session) -> str:
+def first_administrator(session: Session) -> str:
     """Return the address of the first active administrator; empty if there is none yet."""
     administrators = select(User.email).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE)
     return session.scalar(administrators.order_by(User.id).limit(1)) or ""
 
 
-def _send(entered: EnteredServer, saved: MailServer | None, recipient: str) -> TestSend:
+def _send(entered: EnteredServer, saved: MailServer | None, recipient: str) -> Examination:
     """Send the test email. Raises ClickException."""
     click.echo(f"Sending a test email to {recipient} …", err=True)
+    return run_check(entered, saved, recipient)
+
+
+def run_check(entered: EnteredServer, saved: MailServer | None, recipient: str, sends: bool = True) -> Examination:
+    """Check a mail server. Raises ClickException."""
     try:
-        return send_test(entered, saved, recipient)
+        return examine(entered, saved, recipient, sends)
     except CannotUnseal as error:
         text = "A saved secret can't be decrypted with the current secret key. Enter it again with `mailroom mail set`."
         raise click.ClickException(text) from error

@@ -12,10 +12,11 @@ from webapp.cli.output import clean, moment, one_line, print_fields, print_table
 from webapp.cli.status import HEADLINES
 from webapp.core import certificates
 from webapp.mail.diagnosis.service import to_data
+from webapp.mail.doctor.examination import Attempt, Examination
+from webapp.mail.doctor.report import outcome, route_error
 from webapp.mail.expiry.service import Expiry
 from webapp.mail.models import Grant, MailServer
 from webapp.mail.servers import COLUMNS, TRUST
-from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import stage_label
 from webapp.outbox.status import Flow
 
@@ -71,51 +72,48 @@ def _fingerprints(pem: str) -> str:
     return "\n".join(certificates.fingerprint(one) for one in certificates.parse(pem)) if pem else ""
 
 
-def test_to_dict(test: TestSend) -> dict[str, Any]:
-    """Return the result of a test as JSON has it."""
-    diagnosis = {**to_data(test.diagnosis), "fix": dict(test.fix.values) or None} if test.diagnosis else None
-    failure = None
-    if test.stage is not None:
-        reply = test.error if test.from_server else None
-        failure = {"stage": test.stage, "reply": reply, "error": test.error}
-    return {
-        "ok": test.passed,
-        "recipient": test.recipient,
-        "host": test.host,
-        "seconds": round(test.seconds, 3),
-        "stages": [
-            {"name": one.stage, "ok": one.passed, "seconds": round(one.seconds, 3), "note": one.note}
-            for one in test.steps
-        ],
-        "failure": failure,
-        "diagnosis": diagnosis,
-    }
-
-
-def print_test(test: TestSend) -> None:
-    """Print the result of a test: its stages and, if one failed, why, what to do and what was said."""
-    rows = [
-        (stage_label(one.stage), "ok" if one.passed else "failed", f"{one.seconds:.2f}", one.note) for one in test.steps
+def print_examination(found: Examination) -> None:
+    """Print the result of a check: its stages and, if one failed, why, what to do and what was said."""
+    stages = [
+        (stage_label(one.stage), "ok" if one.passed else "failed", f"{one.seconds:.2f}", one.note)
+        for one in found.stages
     ]
-    print_table(("stage", "result", "seconds", "note"), rows)
+    print_table(("stage", "result", "seconds", "note"), stages)
+    for route in found.broken_routes:
+        click.echo(f"\n{route.family} doesn't work ({', '.join(route.addresses)}): {clean(route_error(route) or '')}")
     click.echo()
-    if test.passed:
-        click.echo(f"{test.host} accepted the email to {test.recipient} in {test.seconds:.2f} seconds.")
+    if found.ok:
+        click.echo(_passed(found))
         return
-    click.echo("The test email could not be sent.")
-    diagnosis = to_data(test.diagnosis) if test.diagnosis else {}
-    fix = " ".join(f"{option(name)} {quote(value)}" for name, value in test.fix.values.items())
+    click.echo("The test email could not be sent." if found.sends else "The check failed.")
+    diagnosis = to_data(found.diagnosis) if found.diagnosis else {}
+    fix = " ".join(f"{option(name)} {quote(value)}" for name, value in found.fix.values.items())
     print_fields(
         [
-            ("Failed at", stage_label(test.stage) if test.stage else ""),
-            ("The server's words" if test.from_server else "Error", test.error),
+            ("Failed at", stage_label(found.stage) if found.stage else ""),
+            ("The server's words" if found.reply else "Error", found.error),
             ("Meaning", diagnosis.get("cause")),
             ("What to do", "\n".join(diagnosis.get("steps", ()))),
             ("More", diagnosis.get("help_url")),
-            ("A mail server answers with" if test.fix.verified else "Try", f"mailroom mail set {fix}" if fix else ""),
+            ("This works" if found.fix.verified else "Try", f"mailroom mail set {fix}" if fix else ""),
         ]
     )
-    if test.lines:
+    if found.attempts:
+        tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.attempts]
+        click.echo("\nWhat else was tried:")
+        print_table(("settings", "result"), tried)
+    if found.lines:
         click.echo("\nThe conversation:")
-    for line in test.lines:
+    for line in found.lines:
         click.echo(f"{line.mark} {one_line(line.text)}")
+
+
+def _passed(found: Examination) -> str:
+    if found.sends:
+        return f"{found.host} accepted the email to {found.recipient} in {found.seconds:.2f} seconds."
+    return f"{found.host} accepts email to {found.recipient}. Nothing was sent. It took {found.seconds:.2f} seconds."
+
+
+def _settings(attempt: Attempt) -> str:
+    values = {"port": attempt.port, "security": attempt.security, **attempt.values}
+    return " ".join(f"{name}={value}" for name, value in values.items())

@@ -16,6 +16,9 @@ MAIL_SERVER_WENT_BACK = EventType(
 )
 TEST_EMAIL_SENT = EventType("test_send.sent", lazy("Test email sent"))
 TEST_EMAIL_FAILED = EventType("test_send.failed", lazy("Test email failed"))
+# Without an email.
+CHECK_PASSED = EventType("mail_server.check_passed", lazy("Mail server check passed"))
+CHECK_FAILED = EventType("mail_server.check_failed", lazy("Mail server check failed"))
 # Of versions that had one event for both. Nothing records it any more.
 TEST_SEND_FINISHED = EventType("test_send.finished", lazy("Test email attempted"))
 GRANT_OBTAINED = EventType("grant.obtained", lazy("Access token generated"))

@@ -62,6 +62,7 @@ class StageResult:
     seconds: float = 0.0
     passed: bool = False
     note: str = ""
+    ended: bool = False
     _started: float = field(default_factory=time.monotonic, repr=False)
 
     def __enter__(self) -> Self:
@@ -72,6 +73,7 @@ class StageResult:
     ) -> None:
         self.seconds = time.monotonic() - self._started
         self.passed = error is None
+        self.ended = True
 
 
 @dataclass(frozen=True)

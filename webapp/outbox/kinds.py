@@ -171,5 +171,5 @@ def _sample_test(_now: datetime) -> PreparedMessage:
     return PreparedMessage(SAMPLE_RECIPIENT, {"name": SAMPLE_NAME, "provider": "SendGrid"})
 
 
-# What mail.test_send sends; it is registered here because mail lies below the outbox.
+# What mail.doctor sends; it is registered here because mail lies below the outbox.
 TEST_KIND = MessageKind("test", _("Test"), _prepare_tests, _sample_test)

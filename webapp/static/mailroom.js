@@ -85,10 +85,11 @@ async function copy(button) {
   // Stored at the first click: soon after it, the button still says "Copied".
   button.dataset.label ??= button.textContent;
   try {
-    await navigator.clipboard.writeText(input.value);
+    await navigator.clipboard.writeText(input.value ?? input.textContent);
   } catch {
     // The clipboard needs https and a permission; the selection doesn't.
-    input.select();
+    if (input.select) input.select();
+    else getSelection().selectAllChildren(input);
     document.execCommand("copy");
   }
   button.textContent = button.dataset.done;

@@ -16,8 +16,10 @@ from tests.support.grants import GrantOwner
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
-from webapp.mail import jobs, test_send
+from webapp.mail import jobs
 from webapp.mail.diagnosis import token_rules
+from webapp.mail.doctor.examination import Examination
+from webapp.mail.doctor.service import examine
 from webapp.mail.grants import authorization
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.errors import TokenRefused
@@ -25,7 +27,7 @@ from webapp.outbox import labels
 from webapp.outbox.models import MessageState
 
 pytestmark = pytest.mark.one_database
-Press = Callable[[], test_send.TestSend]
+Press = Callable[[], Examination]
 
 
 @pytest.fixture
@@ -69,14 +71,14 @@ def refused(owner: GrantOwner, save: Callable[[str], None]) -> GrantOwner:
 def press_test(owner: GrantOwner, app: Flask, token_inbox: TokenInbox) -> Press:
     """Press “Send test email” with the saved settings."""
 
-    def press() -> test_send.TestSend:
+    def press() -> Examination:
         where = {"host": token_inbox.host, "port": token_inbox.port, "security": token_inbox.security}
         server = owner.server
         entered = owner.entered(
             authentication=server.authentication, username=server.username, secrets={"client_secret": ""}, **where
         )
         with app.app_context():
-            return test_send.send_test(entered, server, "eve@people.example")
+            return examine(entered, server, "eve@people.example")
 
     return press
 
@@ -89,7 +91,7 @@ def accept_application(owner: GrantOwner) -> None:
 def test_every_test_send_asks_a_token_endpoint_that_failed(granted: GrantOwner, press_test: Press) -> None:
     granted.provider.misbehave("503", "503", "503")
     with later(hours=2):
-        assert [press_test().passed for _ in range(4)] == [False, False, False, True]
+        assert [press_test().ok for _ in range(4)] == [False, False, False, True]
 
 
 def test_what_waits_for_the_server_is_tried_at_once_after_a_test_that_passed(
@@ -100,16 +102,16 @@ def test_what_waits_for_the_server_is_tried_at_once_after_a_test_that_passed(
         message = enqueue()
         deliver()
         assert get_message(message).waits_for_server
-        assert press_test().passed
+        assert press_test().ok
         deliver()
     assert get_message(message).state == MessageState.SENT
 
 
 def test_every_test_send_asks_a_provider_that_refused_the_application(refused: GrantOwner, press_test: Press) -> None:
-    assert [press_test().passed for _ in range(2)] == [False, False]
+    assert [press_test().ok for _ in range(2)] == [False, False]
     assert refused.provider.asked == ["client_credentials"] * 2
     accept_application(refused)
-    assert press_test().passed
+    assert press_test().ok
     assert refused.grant.status == GrantStatus.GENERATED
 
 
@@ -117,7 +119,7 @@ def test_a_test_send_asks_a_provider_that_ended_the_grant(granted: GrantOwner, p
     granted.provider.revoke()
     granted.provider.asked.clear()
     with later(hours=2):
-        assert [press_test().passed for _ in range(2)] == [False, False]
+        assert [press_test().ok for _ in range(2)] == [False, False]
     assert granted.provider.asked == ["refresh_token"] * 2
 
 
@@ -207,10 +209,10 @@ def test_the_page_of_a_grant_that_ended_says_how_to_ask_again(granted: GrantOwne
 def test_a_rejected_token_is_never_used_again(granted: GrantOwner, token_inbox: TokenInbox, press_test: Press) -> None:
     granted.provider.account = "eve@mailroom.example"
     granted.provider.revoke_access_tokens()
-    assert not press_test().passed
+    assert not press_test().ok
     assert len(token_inbox.shown) == 2
     granted.provider.account = granted.server.username
-    assert press_test().passed
+    assert press_test().ok
     assert len(token_inbox.shown) == 3
 
 
@@ -219,5 +221,5 @@ def test_a_token_that_was_issued_just_now_is_not_replaced_at_once(
 ) -> None:
     accept_application(refused)
     refused.provider.account = "eve@mailroom.example"
-    assert not press_test().passed
+    assert not press_test().ok
     assert (refused.provider.asked, len(token_inbox.shown)) == (["client_credentials"], 1)

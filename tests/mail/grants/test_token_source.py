@@ -22,9 +22,9 @@ from webapp.core import clock
 from webapp.mail import transport_settings
 from webapp.mail.diagnosis import token_rules
 from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.doctor.service import examine
 from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import GrantStatus
-from webapp.mail.test_send import send_test
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -117,9 +117,9 @@ def test_a_second_rejection_is_a_failure_with_its_reason(
 def test_a_test_send_shows_how_it_got_its_token_but_not_the_token(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
-        result = send_test(granted.entered(**_destination(granted)), granted.server, "eve@people.example")
-    assert result.passed
-    assert [step.stage for step in result.steps if step.stage in (Stage.EHLO, Stage.TOKEN)][1:3] == [
+        result = examine(granted.entered(**_destination(granted)), granted.server, "eve@people.example")
+    assert result.ok
+    assert [step.stage for step in result.stages if step.stage in (Stage.EHLO, Stage.TOKEN)][1:3] == [
         Stage.EHLO,
         Stage.TOKEN,
     ]
@@ -163,8 +163,8 @@ def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOw
     for change, passes in changes:
         entered = granted.entered(**_destination(granted), **change)
         with app.app_context():
-            result = send_test(entered, granted.server, "eve@people.example")
-        assert result.passed is passes
+            result = examine(entered, granted.server, "eve@people.example")
+        assert result.ok is passes
     assert result.diagnosis is token_rules.NOT_GENERATED
 
 
@@ -175,7 +175,7 @@ def test_an_application_can_be_tested_before_it_is_saved(
         host=token_inbox.host, port=token_inbox.port, security=token_inbox.security, authentication="client_credentials"
     )
     with app.app_context():
-        assert send_test(entered, None, "eve@people.example").passed
+        assert examine(entered, None, "eve@people.example").ok
 
 
 def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> None:

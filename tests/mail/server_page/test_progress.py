@@ -36,7 +36,7 @@ def test_the_result_of_a_slow_test_follows_its_progress(administrator: Browser, 
     page = administrator.submit(PAGE, "test", **fields)
     before, _, after = page.text.partition("<dialog")
     assert before.index(PROGRESS) < before.index("Server greeting") < before.index("Introduction (EHLO)")
-    assert "Try other ports and security" in before
+    assert "Try other settings" in before
     assert (page.text.count("<html"), page.text.count("<h1"), after.count("</main>")) == (1, 1, 1)
     assert page.headers["Content-Security-Policy"]
     assert administrator.submit_on(page, "save", timeout="30").status_code == 200

@@ -1,6 +1,6 @@
 """What a port turns out to be when every security was tried on it: no mail server's, or one without encryption."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
@@ -27,6 +27,24 @@ NO_AUTHENTICATION = Diagnosis(
     _("The server offers no authentication on this port, whichever security is used."),
     smtp_rules.NO_AUTHENTICATION_HERE.steps,
 )
+PORTS_SWALLOWED = Diagnosis(
+    _(
+        "None of the mail ports answers: the connections vanish on the way. This machine's hosting company or firewall "
+        "probably blocks mail ports."
+    ),
+    [
+        _("Ask your hosting company to open outgoing port 587 or 465 for this machine. Many do so on request."),
+        _(
+            "Or use a mail server that can be reached: many hosting companies have one of their own, and some "
+            "providers accept email on other ports, which their instructions name."
+        ),
+        _(
+            "Web pages (HTTPS) are hardly ever blocked: if there is a proxy that may connect to mail ports, enter it "
+            "under Advanced."
+        ),
+        _("If this machine reaches other mail servers, this one is down or ignores this machine: ask its operator."),
+    ],
+)
 # TLS is spoken, but not with a certificate or version that would do.
 UNTRUSTED = {*CERTIFICATES, "tls_version"}
 # What is only supposed as long as no other security was tried.
@@ -51,6 +69,13 @@ def diagnose_port(diagnosis: Diagnosis, failures: Mapping[str, Failure]) -> Diag
     if failures["starttls"].code == "starttls_not_offered" and _is_silent("tls", failures["tls"]):
         return NO_ENCRYPTION
     return diagnosis
+
+
+def diagnose_ports(diagnosis: Diagnosis, failure: Failure, others: Sequence[Failure | None]) -> Diagnosis:
+    """Return the diagnosis of a port that didn't answer, after `others` were tried: how each failed."""
+    all_of_them = [failure, *others]
+    swallowed = all(one and one.stage == Stage.CONNECT and one.code == "timeout" for one in all_of_them)
+    return PORTS_SWALLOWED if others and swallowed else diagnosis
 
 
 def _is_silent(security: str, failure: Failure) -> bool:

@@ -47,7 +47,10 @@ PROVIDER_COLUMNS = (
     "host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on", *LIMITS,
 )  # fmt: skip
 # The settings that a fix may change without the entered secrets being lost.
-FOLLOWED = frozenset({"port", "security", "tls_minimum", *TRUST})
+FOLLOWED_BY_SAVED = frozenset({"port", "security", "tls_minimum", "address_family", "mechanism", "username"})
+FOLLOWED = FOLLOWED_BY_SAVED | set(TRUST)
+# Which run a check, or end it.
+BUTTONS = ("test", "check", "apply", "cancel")
 # With another provider or authentication, a saved secret is not the one that the form asks for.
 SECRET_KIND = frozenset({"provider", "authentication"})
 
@@ -124,8 +127,8 @@ class FormState:
     def with_fix(self) -> Self:
         """Return the state with the values of the fix that was chosen, as if they had been entered.
 
-        Secrets that were entered for a test follow the fix that this test offered. With any other, they stay good for
-        the destination they were entered for, and no other.
+        Secrets that were used in a check follow the fix that it offered. With any other, entered ones stay good for the
+        destination they were entered for, and no other.
         """
         asked, form = (
             dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH], keep_blank_values=True)),
@@ -141,18 +144,31 @@ class FormState:
         server = fixed._form(posted=True).to_server() if follows else entered
         for name in {*SECRETS, *form.chosen.secret_fields}:
             posted.poplist(name)
-        sealed = self._seal_secrets(replace(server, secrets=entered.secrets))
+        secrets = {**(carried.saved if follows else {}), **{name: one for name, one in entered.secrets.items() if one}}
+        sealed = self._seal_secrets(replace(server, secrets=secrets))
         posted["carried_secrets"] = sealed or posted.get("carried_secrets", "")
         return fixed
 
     def offering_fix(self, result: FormResult, fix: Mapping[str, str]) -> FormResult:
-        """Return the result of a test that offers this fix, for which the entered secrets are kept as well.
+        """Return the result of a check that offers this fix, which the secrets that it used may follow.
 
-        That holds for fixes of the connection that keep its host: no secret goes to another machine, or in the clear.
+        That holds for fixes that keep the host: no secret goes to another machine, or in the clear. Saved secrets don't
+        follow to a certificate that is trusted only now.
         """
-        if result.entered is not None and fix.keys() <= FOLLOWED and fix.get("security") != "none":
-            result.form.carried_secrets.data = self._seal_secrets(result.entered, fix)
+        entered = result.entered
+        if entered is not None and fix and fix.keys() <= FOLLOWED and fix.get("security") != "none":
+            blank = entered.secret_names - entered.new_secrets.keys()
+            opened = servers.open_secrets(self.sealer, self.saved, needed=()) if self.saved else {}
+            follows = fix.keys() <= FOLLOWED_BY_SAVED
+            saved = {name: value for name, value in opened.items() if name in blank and follows}
+            result.form.carried_secrets.data = Carried.of(entered, fix, saved).seal(self.sealer, self.user_id)
         return result
+
+    def to_post_again(self, result: FormResult) -> dict[str, str]:
+        """Return what was posted, without its button, to have the same form again; its secrets are sealed."""
+        left_out = {"csrf_token", *BUTTONS, *SECRETS, *result.form.chosen.secret_fields}
+        kept = {name: value for name, value in self.posted.items() if name not in left_out}
+        return kept | {"carried_secrets": result.form.carried_secrets.data or ""}
 
     def with_unreadable_secrets(self, result: FormResult) -> FormResult:
         """Return the form with an error at each blank secret: the saved one cannot be unsealed."""
@@ -226,9 +242,9 @@ class FormState:
             names.add(CLIENT_CERTIFICATE)
         return replace(entered, removed=frozenset(names))
 
-    def _seal_secrets(self, entered: EnteredServer, fix: Mapping[str, str] | None = None) -> str:
-        """Return the entered secrets, sealed for the next form with the fix they may follow; empty if none."""
-        return Carried.of(entered, fix).seal(self.sealer, self.user_id)
+    def _seal_secrets(self, entered: EnteredServer) -> str:
+        """Return the entered secrets, sealed for the next form; empty if none."""
+        return Carried.of(entered).seal(self.sealer, self.user_id)
 
     def _carried(self, form: MailServerForm) -> Carried:
         """Return the secrets that this administrator entered earlier."""

@@ -19,10 +19,11 @@ from webapp.mail import servers
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.diagnosis.token_rules import concerns_redirect_uri
+from webapp.mail.doctor import report
+from webapp.mail.doctor.examination import Attempt, Examination, Fix
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.filling import is_unchanged
-from webapp.mail.fixes import Fix
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
@@ -31,7 +32,6 @@ from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, LIMITS, ROUTE, TRUST, EnteredServer
 from webapp.mail.service import can_work, stays_draft
-from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure, OAuth2, Provider
 from webapp.providers.registry import get_providers
@@ -80,7 +80,7 @@ class AuthorizationFailure:
         return concerns_redirect_uri(self.error)
 
 
-def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
+def page_context(result: FormResult, saved: MailServer | None, test: Examination | None = None) -> dict[str, Any]:
     """Return the names that the template needs. `saved` is the mail server that the form shows."""
     form, entered = result.form, result.entered
     provider, providers = form.chosen, get_providers()
@@ -146,13 +146,15 @@ def _provider_context(form: MailServerForm) -> dict[str, Any]:
     }
 
 
-def _test_context(form: MailServerForm, test: TestSend | None) -> dict[str, Any]:
+def _test_context(form: MailServerForm, test: Examination | None) -> dict[str, Any]:
     """Return the names for the result of a test, if there was one."""
     return {
         "test": test,
-        "test_diagnosis": test.diagnosis if test else None,
         "fix": _fix_label(form, test.fix) if test else "",
-        "tried": _tried(test.fix) if test else "",
+        "attempt_label": partial(_attempt_label, form),
+        "outcome": report.outcome,
+        "route_error": report.route_error,
+        "report": report.to_text,
     }
 
 
@@ -229,9 +231,11 @@ def _fix_label(form: MailServerForm, fix: Fix) -> str:
     return _("Use the suggested values and test again") if values else ""
 
 
-def _tried(fix: Fix) -> str:
-    """Return the connections that were tried without success, as a list; empty if there are none."""
-    return formatting.format_list(f"{port} ({SECURITY_NAMES[security]})" for security, port in fix.tried)
+def _attempt_label(form: MailServerForm, attempt: Attempt) -> str:
+    """Return what was tried, such as `587 (STARTTLS)` or `User name: ada`."""
+    if not attempt.values.keys() - {"port", "security"}:
+        return f"{attempt.port} ({SECURITY_NAMES.get(attempt.security, attempt.security)})"
+    return formatting.format_list(f"{form[name].label.text}: {value}" for name, value in attempt.values.items())
 
 
 def _secret_hint(saved: MailServer | None, entered: EnteredServer | None) -> Callable[[str, Any], str]:

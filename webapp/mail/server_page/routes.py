@@ -10,9 +10,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
-from webapp.core.errors import SetInFile, StaleVersion
+from webapp.core.errors import SetInFile, StaleVersion, TooManyRequests
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import places, servers, service
+from webapp.mail.doctor import limits
+from webapp.mail.doctor.examination import Examination
+from webapp.mail.doctor.service import examine
 from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
 from webapp.mail.server_page import discovering, progress
@@ -21,11 +24,11 @@ from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.server_page.progress import Tested
 from webapp.mail.servers import SavedServers
 from webapp.mail.service import Saved
-from webapp.mail.test_send import TestSend, send_test
 from webapp.mail.transcript import stage_label
 from webapp.providers.registry import get_providers
 from webapp.web import csrf
 from webapp.web.access import current_user
+from webapp.web.error_pages import retry_text, too_many_requests
 from webapp.web.forms import VersionedForm
 from webapp.web.security import allow_form_targets
 
@@ -49,8 +52,11 @@ def mail_server() -> Response:
         return _page(discovering.discover(state), state.saved)
     if "apply" in request.form and not state.switches_provider:
         return _send_test(state.with_fix())
-    if "test" in request.form and not state.switches_provider:
+    if {"test", "check"} & request.form.keys() and not state.switches_provider:
         return _send_test(state)
+    if "cancel" in request.form and not state.switches_provider:
+        flash(_("The check was cancelled."), "info")
+        return _page(state.as_posted(), state.saved)
     done = save_posted(state)
     if isinstance(done, Saved):
         _flash_saved(done)
@@ -131,8 +137,21 @@ def _send_test(state: FormState) -> Response:
             return _page(state.with_unreadable_secrets(result), state.saved)
         return _page(state.offering_fix(result, test.fix.values), state.saved, test)
 
-    response = progress.show(partial(send_test, result.entered, state.saved, recipient), page)
+    try:
+        with app_state().database.transaction() as session:
+            limits.count(session, current_user.id)
+    except TooManyRequests as error:
+        result.form.add_error("test_recipient", retry_text(error))
+        return too_many_requests(error, _page(result, state.saved))
+    sends = not _sends_nothing()
+    check = partial(examine, result.entered, state.saved, recipient, sends)
+    response = progress.show(check, page, sends=sends, kept=state.to_post_again(result))
     return allow_form_targets(response, form_targets(result.form.chosen))
+
+
+def _sends_nothing() -> bool:
+    """Return whether the check is to send nothing; one after a fix sends if the one that offered it did."""
+    return "check" in request.form or request.form.get("apply", "").endswith("&check=1")
 
 
 def _flash_saved(done: Saved) -> None:
@@ -153,7 +172,7 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
 
 
-def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> FlaskResponse:
+def _page(result: FormResult, saved: MailServer | None, test: Examination | None = None) -> FlaskResponse:
     if not result.form.test_recipient.data:
         result.form.test_recipient.data = current_user.email
     page = render_template("mail/server.html", **page_context(result, saved, test))

@@ -52,6 +52,9 @@ class SmtpConnection(flask_mail.Connection):
         self._compares_families = compares_families
         # How each address family went, where they are compared.
         self.routes: Sequence[Route] = ()
+        # The SASL mechanisms that the server offers, and the one that was used last.
+        self.offered: frozenset[str] = frozenset()
+        self.used_mechanism = ""
         # The access token, if there is one.
         self.token: AccessToken | None = None
         self.host = None
@@ -115,6 +118,12 @@ class SmtpConnection(flask_mail.Connection):
     def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
         """Send one composed email. Raises DeliveryError."""
         self.deliver(cast(Email, message).to_wire(self.settings.provider.headers))
+
+    def extend(self, deadline: Deadline) -> None:
+        """Have what follows end by this deadline."""
+        self.deadline = deadline
+        if self.host is not None:
+            self.host.deadline = deadline
 
     def rehearse(self, message: flask_mail.Message) -> None:
         """Have the server accept the sender and the recipient of an email, which isn't sent. Raises DeliveryError."""
@@ -194,6 +203,7 @@ class SmtpConnection(flask_mail.Connection):
             raise
         finally:
             self.certificate = client.certificate
+            self.offered, self.used_mechanism = client.offered, client.used_mechanism
         return client
 
     def _connect(self) -> SmtpClient:

@@ -1,4 +1,4 @@
-"""“Send test email”, as an administrator uses it."""
+"""“Send test email” and “Check without sending”, as an administrator uses them."""
 
 import re
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from tests.support.html import forms_of
 from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core.app_state import AppState
+from webapp.mail.doctor.limits import BY_ADMINISTRATOR
 from webapp.mail.models import MailServer
 
 pytestmark = pytest.mark.one_database
@@ -126,24 +127,54 @@ def test_an_entered_password_follows_no_fix_that_was_not_offered(
     assert "AUTH" not in server.commands
 
 
-def test_a_saved_password_follows_no_fix(
-    administrator: Browser, scripted: Callable[..., ScriptedServer], state: AppState
+@pytest.mark.parametrize("forged", [{}, {"apply": "port=6666"}, {"host": "127.0.0.1"}])
+def test_a_saved_password_follows_the_fix_that_was_offered_and_no_other(
+    forged: dict[str, str], administrator: Browser, scripted: Callable[..., ScriptedServer]
 ) -> None:
     server = scripted(tls="tls")
     administrator.submit(PAGE, "save", **custom(host=server.host, port=server.port, timeout="1"))
-    failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT)
-    assert "Nothing was saved." not in failed.text
-    page = administrator.submit_on(failed, "apply")
-    assert "because you changed Security." in error_at(page, "password")
-    assert "AUTH" not in server.commands
+    failed = administrator.submit(PAGE, "check", test_recipient=RECIPIENT)
+    [form] = [form for form in forms_of(failed.text) if "apply" in form.buttons]
+    values: dict[str, Any] = dict([*form.values, form.buttons["apply"]])
+    page = administrator.post(PAGE, **values | forged)
+    assert ("Nothing was sent." in page.text, "AUTH" in server.commands) == (not forged, not forged)
+    assert bool(error_at(page, "password")) == bool(forged)
+    assert "DATA" not in server.commands
 
 
-def test_what_was_tried_in_vain_is_named(administrator: Browser, scripted: Callable[..., ScriptedServer]) -> None:
+def test_each_port_that_was_tried_in_vain_is_shown_with_what_happened(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
     server = scripted(mechanisms="")
     fields = custom(host=server.host, port=server.port, timeout="1")
     failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
-    assert f"{server.port} (TLS), 587 (STARTTLS), 465 (TLS) and 2525 (STARTTLS)" in failed.text
+    for port in (f"{server.port} (TLS)", "587 (STARTTLS)", "465 (TLS)", "2525 (STARTTLS)", "2465 (TLS)"):
+        assert f">{port}</td>" in failed.text
     assert 'name="apply"' not in failed.text
+
+
+def test_a_check_without_sending_stops_before_the_message(administrator: Browser, inbox: Inbox) -> None:
+    page = administrator.submit(PAGE, "check", test_recipient=RECIPIENT)
+    assert "The mail server accepts email. Nothing was sent." in page.text
+    assert "Sender (MAIL FROM)" in page.text
+    assert "Message (DATA)" not in page.text
+    assert inbox.messages == []
+    assert "Mail server check passed" in administrator.get("/audit").text
+
+
+def test_an_administrator_can_check_twenty_times_in_ten_minutes(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 No"})
+    fields = custom(host=server.host, port=server.port, security="none", test_recipient=RECIPIENT)
+    for _ in range(BY_ADMINISTRATOR.times):
+        assert administrator.submit(PAGE, "check", **fields).status_code == 200
+    refused = administrator.submit(PAGE, "check", **fields | {"timeout": "33"})
+    assert (refused.status_code, error_at(refused, "test_recipient")) == (
+        429, "Too many attempts. Try again in 1 minute.",
+    )  # fmt: skip
+    assert 'value="33"' in refused.text
+    assert server.connections == BY_ADMINISTRATOR.times
 
 
 def test_a_forged_fix_changes_only_the_form_on_the_page(administrator: Browser) -> None:

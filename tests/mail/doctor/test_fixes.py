@@ -1,18 +1,25 @@
 """The fix that a failed test offers, against servers that expect another security or listen on another port."""
 
+import socket
 import ssl
-from collections.abc import Callable, Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.mail.conftest import settings_for, with_password
 from tests.support.certificates import Authority
 from tests.support.proxies import Internet
-from tests.support.scripted import ScriptedServer
+from tests.support.scripted import Reply, ScriptedServer
+from webapp.core.deadlines import Deadline
 from webapp.core.sockets import Proxy
-from webapp.mail import fixes
-from webapp.mail.fixes import Fix
+from webapp.mail.doctor.examination import Attempt, Fix
+from webapp.mail.doctor.fixes import Search
+from webapp.mail.mime import Email
+from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Connection, Password, Provider
@@ -23,13 +30,23 @@ HOST = "smtp.example.org"
 
 
 @pytest.fixture
-def find(delivery_error: Callable[[TransportSettings], DeliveryError]) -> Find:
+def search(app: Flask, message: Email) -> Callable[..., tuple[Fix, Sequence[Attempt]]]:
+    """Fail to send, and look for the fix; what was found and what was tried."""
+
+    def search(settings: TransportSettings, **suggested: str) -> tuple[Fix, Sequence[Attempt]]:
+        connection = SmtpConnection(settings, compares_families=True)
+        with app.app_context():
+            with pytest.raises(DeliveryError) as caught, connection:
+                connection.send(message)
+            return Search(connection, message, caught.value.failure, Deadline(18), lambda: None).run(suggested)
+
+    return search
+
+
+@pytest.fixture
+def find(search: Callable[..., tuple[Fix, Sequence[Attempt]]]) -> Find:
     """Fail to send, and look for the fix."""
-
-    def find(settings: TransportSettings, **suggested: str) -> Fix:
-        return fixes.find(settings, delivery_error(settings).failure, suggested)
-
-    return find
+    return lambda *args, **suggested: search(*args, **suggested)[0]
 
 
 @pytest.fixture
@@ -103,11 +120,14 @@ def test_the_providers_own_connection_comes_before_the_usual_ones(
     "usual", [{}, {"mechanisms": ""}, {"tls": "starttls", "mechanisms": ""}, {"drop_at": "GREETING"}]
 )
 def test_nothing_is_offered_that_was_not_seen_to_work(
-    usual: dict[str, Any], smtp: Callable[..., TransportSettings], find: Find
+    usual: dict[str, Any], smtp: Callable[..., TransportSettings], search: Callable[..., tuple[Fix, Sequence[Attempt]]]
 ) -> None:
     settings = smtp({25: {"tls": "starttls", "mechanisms": ""}, 587: usual, 465: usual}, security="starttls")
-    found = find(settings, security="starttls", port="587")
-    assert found == Fix(tried=[("tls", "25"), ("starttls", "587"), ("tls", "465"), ("starttls", "2525")])
+    found, attempts = search(settings, security="starttls", port="587")
+    assert found == Fix()
+    assert [(one.security, one.port) for one in attempts] == [
+        ("tls", "25"), ("starttls", "587"), ("tls", "465"), ("starttls", "2525"), ("tls", "2465"), ("starttls", "2587"),
+    ]  # fmt: skip
 
 
 def test_a_server_whose_certificate_is_not_trusted_is_not_offered(find: Find) -> None:
@@ -137,7 +157,7 @@ def test_other_values_are_offered_without_a_trial(scripted: Callable[..., Script
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("reply", ["535 5.7.8 Bad credentials", "454 4.7.0 Try again later"])
+@pytest.mark.parametrize("reply", ["534 5.7.9 Application-specific password required", "454 4.7.0 Try again later"])
 def test_a_refusal_is_not_taken_for_a_wrong_port(
     reply: str, scripted: Callable[..., ScriptedServer], find: Find
 ) -> None:
@@ -150,3 +170,70 @@ def test_a_fix_without_a_sensible_port_is_not_offered(scripted: Callable[..., Sc
     server = scripted({"MAIL": "530 Another port please"})
     for port in ("smtp", "99999999999", "-1"):
         assert find(settings_for(server), port=port).values == {}
+
+
+@pytest.mark.parametrize(
+    ("username", "mail_from", "accepted", "values"),
+    [
+        ("ada@example.org", "x@example.net", "ada", {"username": "ada"}),
+        ("ada", "Mailroom <x@example.net>", "ada@example.net", {"username": "ada@example.net"}),
+        ("ada", "x@example.net", "", {}),
+    ],
+)
+def test_a_user_name_with_and_without_its_domain_is_tried_over_tls(
+    username: str, mail_from: str, accepted: str, values: dict[str, str], authority: Authority, find: Find
+) -> None:
+    with AccountServer(accepted, authority) as server:
+        settings = settings_for(server, security="tls", authentication="password", mail_from=mail_from)
+        found = find(replace(settings, username=username, secrets={"password": "secret"}))
+        assert found == Fix(values, verified=bool(values))
+        assert len(server.names) == 2
+
+
+def test_another_mechanism_is_tried_where_one_refuses_the_password(
+    scripted: Callable[..., ScriptedServer], find: Find
+) -> None:
+    server = scripted({"AUTH PLAIN": "535 5.7.8 No"}, tls="tls")
+    settings = replace(with_password(server, security="tls"), username="", mail_from="x@example.org")
+    assert find(settings) == Fix({"mechanism": "LOGIN"}, verified=True)
+
+
+def test_nothing_is_tried_with_credentials_over_an_unencrypted_connection(
+    scripted: Callable[..., ScriptedServer], find: Find
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 No"})
+    assert find(with_password(server)) == Fix()
+    assert server.commands.count("AUTH") == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "values"), [("550 5.7.25 No PTR", {"address_family": "ipv4"}), ("550 5.1.1 No such user", {})]
+)
+def test_the_other_address_family_is_tried_where_the_server_refuses_one(
+    reply: str, values: dict[str, str], find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda _host, port, **kind: lookup("::1", port, **kind) + lookup("127.0.0.1", port, **kind),
+    )
+    with ScriptedServer() as v4, ScriptedServer({"RCPT": reply}, address="::1", port=v4.port):
+        found = find(settings_for(v4))
+    assert found == Fix(values, verified=bool(values))
+
+
+class AccountServer(ScriptedServer):
+    """A server that knows one account; `names` are those that tried."""
+
+    def __init__(self, account: str, authority: Authority) -> None:
+        self.account, self.names = account, list[str]()
+        super().__init__(tls="tls", certificate=authority.server(), mechanisms="PLAIN")
+
+    def reply_at(self, point: str) -> Reply | None:
+        """Look at the last sign-in."""
+        if point != "AUTH PLAIN":
+            return super().reply_at(point)
+        _nothing, name, _password = b64decode(self.received[-1].rpartition(" ")[2]).decode().split("\0")
+        self.names.append(name)
+        return None if name == self.account else "535 5.7.8 Bad credentials"

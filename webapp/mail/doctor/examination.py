@@ -1,0 +1,137 @@
+"""What a check found: its stages, the failure and its diagnosis, the fix, and what was tried to find that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flask_babel import gettext as _
+
+from webapp.core.address_families import Route
+from webapp.core.certificates import CertificateFacts
+from webapp.core.deadlines import Deadline
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.round_trips.models import RoundTrip
+from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
+from webapp.mail.trust.service import Presented
+from webapp.providers import Diagnosis, Failure
+
+# Seconds that a whole check takes at most, whatever the network does. The page has one more.
+SECONDS = 19.0
+# Form values by the name of their field.
+Candidate = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """The form values to offer, empty if there are none. They are `verified` if the server was seen to take them."""
+
+    values: Candidate = field(default_factory=dict)
+    verified: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Another connection that was tried: what changed, its seconds, and why it doesn't work, unless it does."""
+
+    values: Candidate
+    security: str
+    port: str
+    seconds: float
+    failure: Failure | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether a mail server answers there that offers what is needed."""
+        return self.failure is None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the progress: what is done, whether it has ended, and how."""
+
+    label: str
+    ended: bool
+    ok: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The result of one check. `sends` says whether the message was to be sent; `settings` are those without secrets.
+
+    `attempts` are the other connections that were tried, `routes` the address families, `signs_in` how many further
+    sign-ins there were.
+    """
+
+    at: datetime
+    provider: str
+    settings: Mapping[str, str]
+    recipient: str
+    sends: bool
+    seconds: float
+    stages: Sequence[StageResult]
+    lines: Sequence[TranscriptLine]
+    routes: Sequence[Route] = ()
+    failure: Failure | None = None
+    diagnosis: Diagnosis | None = None
+    fix: Fix = field(default_factory=Fix)
+    attempts: Sequence[Attempt] = ()
+    # What a server presented whose certificate isn't accepted.
+    presented: Presented | None = None
+    # Where it is shown whether the email arrives. None without a public URL, or if it was not sent.
+    trip: RoundTrip | None = None
+
+    @property
+    def certificates(self) -> Sequence[CertificateFacts]:
+        """The certificates that the server presented, if they aren't accepted."""
+        return self.presented.certificates if self.presented else ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server accepted everything that it was asked."""
+        return self.failure is None
+
+    @property
+    def host(self) -> str:
+        """The server that was checked."""
+        return self.settings["host"]
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that failed."""
+        return Stage(self.failure.stage) if self.failure else None
+
+    @property
+    def reply(self) -> str:
+        """The server's words, if it said why."""
+        return self.failure.reply if self.failure else ""
+
+    @property
+    def error(self) -> str:
+        """The failure in words, the server's first."""
+        return describe(self.failure) if self.failure else ""
+
+    @property
+    def broken_routes(self) -> Sequence[Route]:
+        """The address families that don't work while another does."""
+        works = any(route.error is None for route in self.routes)
+        return [route for route in self.routes if works and route.error is not None]
+
+
+@dataclass
+class Progress:
+    """What a check is doing, for another thread to show, and its deadline, by which that thread can stop it."""
+
+    deadline: Deadline = field(default_factory=lambda: Deadline(SECONDS))
+    stages: Sequence[StageResult] = ()
+    seeks_fix: bool = False
+
+    def begin_search(self) -> None:
+        """Say that the check has failed, and other settings are tried."""
+        self.seeks_fix = True
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """What the check has done so far, and does now."""
+        steps = [Step(stage_label(one.stage), one.ended, one.passed, one.seconds) for one in list(self.stages)]
+        return [*steps, Step(_("Try other settings"), False, False, 0.0)] if self.seeks_fix else steps

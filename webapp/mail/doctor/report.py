@@ -1,0 +1,134 @@
+"""A check for others to read: as data for programs, and as a text to share, without secrets and personal names."""
+
+import re
+from collections.abc import Iterator, Sequence
+from email.utils import parseaddr
+from typing import Any
+
+from webapp.core import i18n, network_errors, version
+from webapp.core.network_errors import classify, describe_certificate
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.diagnosis.service import to_data as diagnosis_to_data
+from webapp.mail.doctor.examination import Attempt, Examination
+from webapp.mail.redaction import REDACTED, Redactor
+from webapp.mail.transcript import stage_label
+from webapp.providers.registry import get_providers
+
+# Everything before an @, however it is quoted or encoded; of what VERP and SRS make of an address, too.
+_LOCAL_PART = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"|[^\s<>()\[\]:;,"\'\\]+)(?=@|%40)', re.IGNORECASE)
+# Long texts without a blank, as tokens, keys and identifiers are; and those of them that say something.
+_TOKEN = re.compile(r"[A-Za-z0-9+/_=~-]{24,}")
+_NO_TOKEN = re.compile(r"(TLS|ECDHE|DHE)[_-][A-Z0-9_-]+|[a-z]+([_-][a-z]+)*|[A-Z]+([_-][A-Z]+)*")
+# Shorter names, and the words of the protocol, would make every line unreadable.
+MIN_NAME_LENGTH, MIN_ENCODED_LENGTH = 3, 6
+_WORDS = frozenset({"mail", "from", "rcpt", "data", "auth", "plain", "login", "ehlo", "user", "smtp", "apikey"})
+# The settings that are names, of which only the domain is shown.
+PERSONAL = ("mail_from", "username")
+
+
+def to_data(examination: Examination) -> dict[str, Any]:
+    """Return a check as JSON has it."""
+    failure = None
+    if examination.stage is not None:
+        reply = examination.reply or None
+        failure = {"stage": examination.stage, "reply": reply, "error": examination.error}
+    diagnosis = None
+    if examination.diagnosis is not None:
+        fix = dict(examination.fix.values) or None
+        diagnosis = {**diagnosis_to_data(examination.diagnosis), "fix": fix}
+    return {
+        "ok": examination.ok,
+        "sends": examination.sends,
+        "recipient": examination.recipient,
+        "host": examination.host,
+        "seconds": round(examination.seconds, 3),
+        "stages": [
+            {"name": one.stage, "ok": one.passed, "seconds": round(one.seconds, 3), "note": one.note}
+            for one in examination.stages
+        ],
+        "failure": failure,
+        "diagnosis": diagnosis,
+        "attempts": [
+            {**_connection(one), "ok": one.works, "seconds": round(one.seconds, 3), "error": outcome(one) or None}
+            for one in examination.attempts
+        ],
+        "certificates": examination.presented.to_data() if examination.presented else None,
+        "address_families": [
+            {"name": one.family, "addresses": list(one.addresses), "ok": one.error is None, "error": route_error(one)}
+            for one in examination.routes
+        ],
+    }
+
+
+def outcome(attempt: Attempt) -> str:
+    """Return why an attempt failed, in words; empty if it didn't."""
+    failure = attempt.failure
+    return (describe_certificate(failure.code, failure.params) or describe(failure)) if failure else ""
+
+
+def route_error(route: Any) -> str | None:
+    """Return why an address family doesn't work, in words."""
+    return network_errors.describe(*classify(route.error)) if route.error is not None else None
+
+
+def to_text(examination: Examination) -> str:
+    """Return the whole check as a text in English that can be shared with strangers.
+
+    It has no secrets, no names before an @, and nothing that may be a token.
+    """
+    with i18n.use_language(i18n.DEFAULT):
+        lines = list(_lines(examination))
+    settings = examination.settings
+    addresses = [parseaddr(settings.get("mail_from", "")), parseaddr(examination.recipient)]
+    names = [settings.get("username", ""), *(part for pair in addresses for part in pair)]
+    return shareable("\n".join(lines), names)
+
+
+def shareable(text: str, names: Sequence[str]) -> str:
+    """Return the text without local parts of addresses, without tokens, and without these names or addresses."""
+    text = Redactor([name for name in names if len(name) >= MIN_ENCODED_LENGTH and "@" in name])(text)
+    text = _LOCAL_PART.sub(REDACTED, text)
+    for name in sorted({name.partition("@")[0] for name in names}, key=len, reverse=True):
+        if len(name) >= MIN_NAME_LENGTH and name.casefold() not in _WORDS:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", REDACTED, text, flags=re.IGNORECASE)
+    return _TOKEN.sub(_without_token, text)
+
+
+def _without_token(found: re.Match[str]) -> str:
+    return found[0] if _NO_TOKEN.fullmatch(found[0]) else REDACTED
+
+
+def _lines(examination: Examination) -> Iterator[str]:
+    result = "passed" if examination.ok else "FAILED"
+    kind = "test email" if examination.sends else "check without sending"
+    yield f"Mailroom {version.VERSION}, {kind}, {examination.at:%Y-%m-%d %H:%M:%S} UTC: {result}"
+    yield f"provider: {get_providers().label(examination.provider)}"
+    yield from (f"{name}: {_shown(name, value)}" for name, value in examination.settings.items() if value)
+    yield f"recipient: {examination.recipient}"
+    yield ""
+    for one in examination.stages:
+        yield f"[{'ok' if one.passed else 'FAILED'}] {stage_label(one.stage)} {one.seconds:.3f} s {one.note}".rstrip()
+    for route in examination.routes:
+        yield f"{route.family} {', '.join(route.addresses)}: {route_error(route) or 'works'} ({route.seconds:.3f} s)"
+    if examination.diagnosis is not None:
+        yield from ("", f"failure: {examination.error}", f"cause: {examination.diagnosis.cause}")
+        yield from (f"- {step}" for step in examination.diagnosis.steps)
+        yield f"fix: {dict(examination.fix.values) or 'none'}"
+    for attempt in examination.attempts:
+        values = " ".join(f"{name}={value}" for name, value in _connection(attempt).items())
+        yield f"tried {values}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
+    yield ""
+    yield from (f"{line.mark} {line.text}" for line in examination.lines)
+
+
+def _connection(attempt: Attempt) -> dict[str, str]:
+    return {"port": attempt.port, "security": attempt.security, **attempt.values}
+
+
+def _shown(name: str, value: str) -> str:
+    """Return a setting. Of a name, only the domain."""
+    return (
+        f"{REDACTED}@{value.rpartition('@')[2].rstrip('>')}"
+        if name in PERSONAL and "@" in value
+        else (REDACTED if name in PERSONAL else value)
+    )
