@@ -59,6 +59,7 @@ ARGUMENTS = {
     "webhook_id": 1,
     "trip_id": 1,
     "server_id": 1,
+    "number": 1,
     "outcome": "created",
     "session_id": 1,
     "kind_name": "reset",
