@@ -21,6 +21,7 @@ from sqlalchemy.pool import Pool
 
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
+from tests.support.dns_server import NameServer
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
@@ -136,10 +137,18 @@ def config_values() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def empty_dns() -> Iterator[NameServer]:
+    """A name server that knows no domain, for pages that ask one."""
+    with NameServer({}) as server:
+        yield server
+
+
 @pytest.fixture
-def config(database_url: str, tmp_path: Path, config_values: dict[str, Any]) -> Config:
+def config(database_url: str, tmp_path: Path, config_values: dict[str, Any], empty_dns: NameServer) -> Config:
     """The configuration of the application."""
     usual = {
+        "name_servers": empty_dns.setting,
         "instance": tmp_path / "instance",
         "database_url": database_url,
         "secret_key": "a secret key for the tests",

@@ -52,6 +52,7 @@ class NameServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        self._udp.sendto(b"", self._udp.getsockname())
         self._thread.join(5)
         self._udp.close()
         self._tcp.close()
@@ -68,7 +69,7 @@ class NameServer:
 
     def _serve(self) -> None:
         while not self._closing.is_set():
-            ready, _, _ = select.select([self._udp, self._tcp], [], [], 0.05)
+            ready, _, _ = select.select([self._udp, self._tcp], [], [])
             if self._udp in ready:
                 packet, client = self._udp.recvfrom(4096)
                 if (reply := self._reply(packet, MAX_UDP)) is not None:

@@ -12,7 +12,6 @@ from webapp.core.rate_limits import Limit
 from webapp.mail import servers
 from webapp.mail.deliverability import service
 from webapp.mail.deliverability.findings import Sender
-from webapp.mail.models import MailServer
 from webapp.providers.registry import get_providers
 from webapp.web.access import current_user
 
@@ -31,11 +30,11 @@ TITLES = {
 
 
 @blueprint.get("/settings/mail/deliverability")
-@blueprint.get("/settings/mail/<int:server_id>/deliverability")
+@blueprint.get("/settings/mail/<int(max=2147483647):server_id>/deliverability")
 def show(server_id: int | None = None) -> Response | str:
     """Check the sender of a mail server, of the one in use unless another is given, and show what was found."""
     with app_state().database.read() as session:
-        server = servers.primary(session) if server_id is None else session.get(MailServer, server_id)
+        server = servers.primary(session) if server_id is None else servers.by_id(session, server_id)
     if server is None and server_id is None:
         return redirect(url_for("mail.mail_server"))
     if server is None:
