@@ -37,11 +37,16 @@ def saved(state: AppState) -> MailServer:
 
 
 def shown(state: AppState) -> MailServer:
-    """Return the mail server that the form shows: the draft, if there is one."""
+    """Return the draft of the server in use, else that."""
     with state.database.read() as session:
         server = servers.find_saved(session).shown
     assert server is not None
     return server
+
+
+def draft_page(state: AppState) -> str:
+    """Return the path of the page of the draft of the server in use."""
+    return f"{PAGE}/{shown(state).id}"
 
 
 def password(state: AppState) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webapp.core.database import MAX_ID
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail.models import MailServer
 from webapp.providers import Authentication, Provider
@@ -127,7 +128,7 @@ def names(session: Session) -> dict[int, str]:
 
 def by_id(session: Session, server_id: int) -> MailServer | None:
     """Return the server or draft with this id."""
-    return session.get(MailServer, server_id)
+    return session.get(MailServer, server_id) if 0 < server_id <= MAX_ID else None
 
 
 def by_name(session: Session, name: str) -> MailServer | None:

@@ -72,7 +72,7 @@ def save(
     saved for another destination, SetInFile if the settings file sets what would change, and CannotBeFirst.
     """
     servers.lock_all(session)
-    shown = _find(session, server_id)
+    shown = find(session, server_id)
     if version is not None and version != (shown.version if shown else 0):
         return _saved_already(session, sealer, shown, entered)
     if server_id == NEW and (same := _same(session, sealer, entered)):
@@ -141,9 +141,19 @@ def copy(session: Session, server_id: int, by: str) -> MailServer:
     return draft
 
 
+def find(session: Session, server_id: int | None) -> MailServer | None:
+    """Return the server that the form showed; None for one more. Raises NotFound if it was deleted."""
+    if server_id is None:
+        return servers.primary(session)
+    server = servers.by_id(session, server_id) if server_id != NEW else None
+    if server is None and server_id != NEW:
+        raise NotFound
+    return server
+
+
 def stays_draft(session: Session, sealer: Sealer, entered: EnteredServer, server_id: int | None = None) -> bool:
     """Return whether these settings, saved now, would be a draft."""
-    shown = _find(session, server_id)
+    shown = find(session, server_id)
     return not _goes_to_use(session, shown, entered, _changes_of_grant(sealer, shown, entered))
 
 
@@ -163,16 +173,6 @@ def limits(provider: str, *lowered: int | None) -> Limits:
 
 def _lower(numbers: Iterable[int | None]) -> int | None:
     return min((one for one in numbers if one is not None), default=None)
-
-
-def _find(session: Session, server_id: int | None) -> MailServer | None:
-    """Return the server that the form showed; None for one more. Raises NotFound if it was deleted."""
-    if server_id is None:
-        return servers.primary(session)
-    server = servers.by_id(session, server_id) if server_id != NEW else None
-    if server is None and server_id != NEW:
-        raise NotFound
-    return server
 
 
 def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> Saved:

@@ -12,7 +12,7 @@ from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.revisions import outcomes
 from webapp.mail.round_trips import wiring as round_trips
-from webapp.mail.server_page import routes
+from webapp.mail.server_page import list_routes
 from webapp.mail.signals import mail_server_works
 from webapp.mail.transport import connection
 from webapp.mail.way_back import jobs as way_back_jobs
@@ -35,13 +35,13 @@ def init_app(app: Flask) -> None:
     mail_server_works.connect(outcomes.passed_test)
     way_back_jobs.init_app(app)
     webhook_registry.register(app, webhook_events)
-    app.register_blueprint(routes.blueprint)
+    list_routes.init_app(app)
     round_trips.init_app(app)
     app.register_blueprint(deliverability_routes.blueprint)
     app.register_blueprint(revision_routes.blueprint)
     navigation.register(
         app,
-        SettingsTab(_("Mail server"), "mail.mail_server", 20),
+        SettingsTab(_("Mail servers"), "mail.list_servers", 20, also="mail.mail_server"),
         Panel("page", 5, panels.way_back),
         Panel("page", 10, _expiry_alerts),
     )

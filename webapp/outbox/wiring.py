@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from webapp.audit import registry
 from webapp.core import clock
 from webapp.mail.models import MailServer
+from webapp.mail.server_page import deliveries
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
 from webapp.outbox import (
     audit_events,
@@ -16,6 +17,7 @@ from webapp.outbox import (
     panels,
     preview_routes,
     routes,
+    server_deliveries,
     service,
     suspension,
     webhook_events,
@@ -48,6 +50,7 @@ def init_app(app: Flask) -> None:
         Panel("mail_server", 10, panels.mail_server_panel),
         Panel("application", 10, panels.application_panel),
     )
+    deliveries.register(app, server_deliveries.find)
     jobs.init_app(app)
 
 

@@ -26,11 +26,12 @@ class NavigationEntry:
 
 @dataclass(frozen=True)
 class SettingsTab:
-    """A tab of the settings. It is the current one on its own page and on those below it."""
+    """A tab of the settings. It is the current one on its own page, on that of `also`, and on those below both."""
 
     label: LazyString
     endpoint: str
     order: int
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,19 @@ def navigation_entries() -> list[NavigationLink]:
 
 def settings_tabs() -> list[NavigationLink]:
     """Return the tabs of the settings."""
-    tabs = [(item, url_for(item.endpoint)) for item in _registered() if isinstance(item, SettingsTab)]
-    return [NavigationLink(tab.label, url, f"{request.path}/".startswith(f"{_path(url)}/")) for tab, url in tabs]
+    tabs = [item for item in _registered() if isinstance(item, SettingsTab)]
+    return [NavigationLink(tab.label, url_for(tab.endpoint), _is_current(tab)) for tab in tabs]
 
 
 def panels(slot: Slot) -> Markup:
     """Return the HTML of all panels in this slot."""
     chosen = [item for item in _registered() if isinstance(item, Panel) and item.slot == slot]
     return Markup("").join(Markup(panel.render()) for panel in chosen)  # noqa: S704 -- rendered templates
+
+
+def _is_current(tab: SettingsTab) -> bool:
+    urls = [_path(url_for(endpoint)) for endpoint in (tab.endpoint, tab.also) if endpoint]
+    return any(f"{request.path}/".startswith(f"{url}/") for url in urls)
 
 
 def _registered() -> list[Item]:

@@ -3,7 +3,7 @@
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.mail.page import PAGE, custom, error_at, password, saved, shown
+from tests.mail.page import PAGE, custom, draft_page, error_at, password, saved, shown
 from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
@@ -14,7 +14,7 @@ from webapp.core.app_state import AppState
 
 pytestmark = pytest.mark.one_database
 IS_DRAFT = "The settings below are a draft"
-USE = ">Use these settings</button>"
+USE = ">Use this server</button>"
 
 
 def dialog(page: TestResponse) -> str:
@@ -39,13 +39,14 @@ def test_going_to_the_provider_leaves_the_server_in_use_alone(
     working: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     working.post(START, follow=False, **oauth_form(provider, host="smtp.draft.example"))
-    page = working.get(PAGE)
     assert (saved(state).host, password(state)) == ("smtp.example.org", "first-password")
-    assert "smtp.example.org</bdi>" in page.text
+    page = working.get(PAGE)
+    assert 'value="smtp.example.org"' in page.text
+    assert f'href="{draft_page(state)}">Open the draft' in page.text
+    page = working.get(draft_page(state))
     assert 'value="smtp.draft.example"' in page.text
     assert IS_DRAFT in page.text
     assert "Access token status: Not generated" in page.text
-    assert USE not in page.text
 
 
 def test_a_draft_with_a_token_is_put_to_use_with_one_button(
@@ -77,7 +78,7 @@ def test_another_token_for_a_draft_does_not_put_it_to_use(
     working: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     return_with(working, authorize(working, provider))
-    working.post(START, follow=False, **oauth_form(provider, timeout="20"))
+    working.post(f"{START}?server={shown(state).id}", follow=False, **oauth_form(provider, timeout="20"))
     assert (shown(state).is_draft, shown(state).timeout) == (True, 20)
 
 
@@ -101,17 +102,21 @@ def test_what_a_test_shows_to_work_but_has_no_token_yet_is_only_saved(
     assert ">Save</button>" in dialog(page)
 
 
-def test_a_draft_is_discarded_with_its_own_form(working: Browser, provider: AuthorizationServer) -> None:
+def test_a_draft_is_discarded_with_its_own_form(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
     authorize(working, provider)
-    page = working.get(PAGE)
+    page = working.get(draft_page(state))
     assert "The draft was discarded." in working.submit_on(page, "discard").text
-    assert IS_DRAFT not in working.get(PAGE).text
-    assert "Nothing was discarded" in working.submit_on(page, "discard").text
+    assert shown(state).id == saved(state).id
+    assert working.submit_on(page, "discard").status_code == 404
 
 
-def test_other_settings_are_used_instead_of_the_draft(working: Browser, provider: AuthorizationServer) -> None:
+def test_other_settings_on_the_page_of_a_draft_are_used(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
     return_with(working, authorize(working, provider))
-    page = working.submit(PAGE, "save", **custom(host="smtp.other.example"))
+    page = working.submit(draft_page(state), "save", **custom(host="smtp.other.example"))
     assert "Saved. The access token was discarded" in page.text
     assert IS_DRAFT not in page.text
 
@@ -122,7 +127,7 @@ def test_a_draft_whose_plugin_is_missing_does_not_say_that_email_stopped(
     authorize(working, provider)
     with state.database.transaction() as session:
         session.merge(shown(state)).provider = "gone"
-    page = working.get(PAGE)
+    page = working.get(draft_page(state))
     assert "No email can be sent" not in page.text
     assert "The plugin for the draft's provider “gone” is missing." in page.text.replace("&#39;", "'")
 
@@ -132,7 +137,7 @@ def test_the_provider_in_use_shows_its_saved_values_beside_a_draft(working: Brow
     draft = custom(provider="google", shown_provider="google", client_id="a", client_secret="the secret", **fields)
     working.submit(PAGE, "save", **draft)
     assert shown(state).is_draft
-    page = working.submit(PAGE, "choose", provider="custom")
+    page = working.submit(draft_page(state), "choose", provider="custom")
     [values] = [dict(form.values) for form in forms_of(page.text) if "host" in form.names]
     assert (values["host"], values["port"], values["username"]) == ("smtp.example.org", "2525", "mailroom")
     assert values["password"] == ""

@@ -5,7 +5,6 @@ shown any more travels in the hidden field `kept_values`. Secrets that were ente
 (see `carried`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -19,21 +18,20 @@ from webapp.core import formatting
 from webapp.core.app_state import app_state
 from webapp.core.certificates import MAX_PEM_LENGTH
 from webapp.core.sealing import Sealer
-from webapp.mail import servers
+from webapp.mail import servers, service
 from webapp.mail.models import MailServer
+from webapp.mail.server_page import switching
 from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
 from webapp.mail.servers import (
     CLIENT_CERTIFICATE,
     COLUMNS,
-    LIMITS,
-    OAUTH2_COLUMNS,
     PROXY_DESTINATION,
     PROXY_PASSWORD,
     TRUST,
     EnteredServer,
-    SavedServers,
 )
+from webapp.mail.service import NEW
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers
 from webapp.web.access import current_user
@@ -41,11 +39,6 @@ from webapp.web.forms import fields_with_errors
 
 # In characters.
 MAX_FIX_LENGTH = 2 * MAX_PEM_LENGTH
-MAX_KEPT_LENGTH = 8000
-# The settings that are kept for their provider while another one is shown.
-PROVIDER_COLUMNS = (
-    "host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on", *LIMITS,
-)  # fmt: skip
 # The settings that a fix may change without the entered secrets being lost.
 FOLLOWED_BY_SAVED = frozenset({"port", "security", "tls_minimum", "address_family", "mechanism", "username"})
 FOLLOWED = FOLLOWED_BY_SAVED | set(TRUST)
@@ -69,9 +62,9 @@ class FormResult:
 
 @dataclass(frozen=True)
 class FormState:
-    """The saved mail server, and what an administrator posted over it. A field that was not posted is as saved.
+    """A saved mail server, and what an administrator posted over it. A field that was not posted is as saved.
 
-    `saved` is the one that the form shows, `primary` the one in use.
+    `saved` is the one that the form shows, None for a new one, and `primary` the one in use.
     """
 
     posted: MultiDict[str, str]
@@ -84,10 +77,18 @@ class FormState:
     locked: frozenset[str] = frozenset()
 
     @classmethod
-    def from_request(cls, found: SavedServers) -> Self:
-        """Return the state of the form in the current request."""
-        providers, sealer = get_providers(), app_state().sealer
-        return cls(request.form, found.shown, found.primary, current_user.id, providers, sealer, found.locked)
+    def from_request(cls, server_id: int | None = None) -> Self:
+        """Return the form of this server in the current request: the primary unless given, or NEW. Raises NotFound."""
+        with app_state().database.read() as session:
+            primary = servers.primary(session)
+            saved = service.find(session, server_id)
+            locked = servers.locked(session, saved)
+        return cls(request.form, saved, primary, current_user.id, get_providers(), app_state().sealer, locked)
+
+    @property
+    def server_id(self) -> int | None:
+        """Which server saving changes, as in `service.save`."""
+        return self.saved.id if self.saved else NEW if self.primary else None
 
     @property
     def switches_provider(self) -> bool:
@@ -115,8 +116,8 @@ class FormState:
         chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
         values = self._posted_values()
         if before is None or before.key != chosen.key:
-            kept = _parse_kept(self.posted.get("kept_values", ""))
-            values = _switch_provider(values, before, chosen, self._kept_of_primary() | kept)
+            kept = switching.parse_kept(self.posted.get("kept_values", ""))
+            values = switching.switch(values, before, chosen, self._kept_of_primary() | kept)
         form = self._shown(chosen, values)
         form.carried_secrets.data = self.posted.get("carried_secrets", "")
         if before is not None:
@@ -191,7 +192,7 @@ class FormState:
         values, before = _values(self.saved), self._saved_provider
         chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
         if self.saved is None or chosen.key != self.saved.provider:
-            values = _switch_provider(values, before, chosen, self._kept_of_primary())
+            values = switching.switch(values, before, chosen, self._kept_of_primary())
         return self._shown(chosen, values, self.posted if posted else None)
 
     def _shown(
@@ -214,8 +215,10 @@ class FormState:
 
     def _kept_of_primary(self) -> dict[str, dict[str, str]]:
         """Return the values of the server in use, to be shown again for its provider while the form shows a draft."""
+        if self.saved is None or not self.saved.is_draft:
+            return {}
         provider = self._provider(self.primary.provider) if self.primary else None
-        return {provider.key: _to_keep(_values(self.primary), provider)} if self.primary and provider else {}
+        return {provider.key: switching.to_keep(_values(self.primary), provider)} if self.primary and provider else {}
 
     def _posted_values(self) -> dict[str, Any]:
         """Return what the form holds, except for secrets."""
@@ -282,52 +285,3 @@ def _secret_error(form: MailServerForm, name: str, changed: frozenset[str] | set
         field=label,
         fields=fields,
     )
-
-
-def _switch_provider(
-    values: Mapping[str, Any], before: Provider | None, chosen: Provider, kept: dict[str, dict[str, str]]
-) -> dict[str, Any]:
-    """Return the form's values after choosing another provider: its own connection, all else as entered.
-
-    What was entered for the provider `before` is added to `kept`; what is kept for the chosen one is used again.
-    """
-    if before is not None:
-        kept = kept | {before.key: _to_keep(values, before)}
-    never_blank = ("port", "security", "authentication")
-    again = {name: value for name, value in kept.get(chosen.key, {}).items() if value or name not in never_blank}
-    result = {**values, **_provider_defaults(values, before, chosen), **again}
-    return {**result, "kept_values": json.dumps(kept)[:MAX_KEPT_LENGTH]}
-
-
-def _to_keep(values: Mapping[str, Any], provider: Provider) -> dict[str, str]:
-    names = (*PROVIDER_COLUMNS, *sorted(set(provider.fields) - provider.secret_fields))
-    return {name: str(values.get(name) or "") for name in names}
-
-
-def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
-    """Return what the form shows of a provider that was not chosen before."""
-    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on", *LIMITS, *TRUST), "")
-    connection = chosen.connection
-    defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
-    method = chosen.authentication[0]
-    defaults["authentication"] = method.key
-    preset = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""
-    entered = values.get("username") or ""
-    # An email address may be the user name with several providers; any other name belongs to one of them.
-    kept = entered if entered != preset and "@" in entered else ""
-    return defaults | {"username": getattr(method, "username", "") or kept}
-
-
-def _parse_kept(text: str) -> dict[str, dict[str, str]]:
-    """Return the kept values by provider, from a hidden field that anyone may have changed."""
-    try:
-        kept = json.loads(text) if text and len(text) <= MAX_KEPT_LENGTH else {}
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(kept, dict):
-        return {}
-    return {
-        str(key): {str(name): str(value) for name, value in values.items()}
-        for key, values in kept.items()
-        if isinstance(values, dict)
-    }

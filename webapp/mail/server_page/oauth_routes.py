@@ -5,17 +5,19 @@ from contextlib import contextmanager
 
 from flask import Flask, flash, jsonify, redirect, request, url_for
 from flask import Response as FlaskResponse
+from flask import session as cookie
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
+from webapp.mail import servers, service
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
 from webapp.mail.server_page.form_state import FormState
 from webapp.mail.server_page.page import ENTERED_URLS, keep_authorization_failure
-from webapp.mail.server_page.routes import blueprint, save_posted, saved_servers
+from webapp.mail.server_page.routes import blueprint, save_posted, url_of
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
@@ -23,6 +25,9 @@ from webapp.settings import service as settings
 from webapp.web import csrf
 from webapp.web.access import current_user
 from webapp.web.security import allow_form_targets
+
+# In the session: the id of the server whose page the provider's answer is shown on.
+AUTHORIZED_SERVER = "authorized_server"
 
 
 def init_app(app: Flask) -> None:
@@ -33,27 +38,32 @@ def init_app(app: Flask) -> None:
 @blueprint.post("/settings/mail/oauth/start")
 @csrf.exempt
 def start_grant() -> Response:
-    """“Generate access token”: save the form, if one was sent, and start what its grant type needs."""
-    found = saved_servers()
-    saved = found.shown
+    """“Generate access token”: save the form, if one was sent, and start what its grant type needs.
+
+    `server` in the query is the id of the server that the form shows, that of the primary unless given.
+    """
+    state = FormState.from_request(request.args.get("server", type=int))
+    saved = state.saved
     if "provider" in request.form:
-        done = save_posted(FormState.from_request(found), keep_draft=saved is not None and saved.is_draft)
+        # A draft stays one until somebody puts it to use.
+        done = save_posted(state, keep_draft=saved is not None and saved.is_draft)
         if not isinstance(done, Saved):
             return done
         saved = done.server
     else:
         csrf.require_valid_token()
+    cookie[AUTHORIZED_SERVER] = saved.id if saved else None
     try:
         return _start(saved)
     except OAuthError as error:
         keep_authorization_failure(error)
-        return _back()
+        return _back(saved)
 
 
 @blueprint.get("/settings/mail/oauth/start")
 def start_again() -> Response:
     """Show the saved form to those who open the URL of a page that came back with errors."""
-    return _back()
+    return _back(_server_of_request())
 
 
 @blueprint.after_request
@@ -70,15 +80,18 @@ def finish_grant() -> Response:
     with _explaining_errors():
         authorization.complete(_session_id(), request.args)
         _flash_generated()
-    return _back()
+    with app_state().database.read() as session:
+        # It may have been deleted meanwhile, or put to use.
+        server = servers.by_id(session, cookie.pop(AUTHORIZED_SERVER, None) or 0) or servers.primary(session)
+    return _back(server)
 
 
 @blueprint.post("/settings/mail/oauth/device")
 def check_device() -> Response:
     """Ask the provider whether the device code was entered. Scripts ask for JSON."""
-    saved, waiting = saved_servers().shown, False
+    saved, waiting = _server_of_request(), False
     if saved is None:
-        return _back()
+        return _back(saved)
     with _explaining_errors():
         try:
             if authorization.check_device(saved, _session_id()):
@@ -89,7 +102,7 @@ def check_device() -> Response:
         return jsonify(waiting=waiting)
     if waiting:
         flash(_("The provider says the code hasn't been entered yet."), "info")
-    return _back()
+    return _back(saved)
 
 
 def _drop_stray_answer() -> Response | None:
@@ -115,10 +128,10 @@ def _start(saved: MailServer | None) -> Response:
         return redirect(authorization.start(saved, general, _session_id(), origin), 303)
     if method.grant_type == "device_code":
         authorization.start_device(saved, _session_id())
-        return redirect(url_for("mail.mail_server", _anchor="access-token"), 303)
+        return redirect(url_of(saved, _anchor="access-token"), 303)
     authorization.generate(saved)
     _flash_generated()
-    return _back()
+    return _back(saved)
 
 
 @contextmanager
@@ -142,5 +155,11 @@ def _flash_generated() -> None:
     flash(_("The access token was generated. Send a test email to check that it works."), "success")
 
 
-def _back() -> Response:
-    return redirect(url_for("mail.mail_server"), 303)
+def _server_of_request() -> MailServer | None:
+    """Return the server that the query names, the primary unless it does. Raises NotFound."""
+    with app_state().database.read() as session:
+        return service.find(session, request.args.get("server", type=int))
+
+
+def _back(server: MailServer | None) -> Response:
+    return redirect(url_of(server) if server else url_for("mail.mail_server"), 303)

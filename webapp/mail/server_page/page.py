@@ -28,7 +28,7 @@ from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
-from webapp.mail.server_page.form_state import FormResult
+from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, LIMITS, ROUTE, TRUST, EnteredServer
 from webapp.mail.service import can_work, stays_draft
@@ -80,20 +80,17 @@ class AuthorizationFailure:
         return concerns_redirect_uri(self.error)
 
 
-def page_context(result: FormResult, saved: MailServer | None, test: Examination | None = None) -> dict[str, Any]:
-    """Return the names that the template needs. `saved` is the mail server that the form shows."""
-    form, entered = result.form, result.entered
+def page_context(state: FormState, result: FormResult, test: Examination | None = None) -> dict[str, Any]:
+    """Return the names that the template needs."""
+    form, entered, saved, primary = result.form, result.entered, state.saved, state.primary
     provider, providers = form.chosen, get_providers()
     of_saved_provider = saved is not None and saved.provider == provider.key
     with app_state().database.read() as session:
-        primary = servers.primary(session)
-        primary_works = primary is not None and can_work(session, primary)
-        expiry_dates = _expiry_dates(session, primary)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
-        saves_draft = entered is not None and stays_draft(
-            session, app_state().sealer, entered, saved.id if saved else None
-        )
+        context = _servers_context(session, saved, primary)
+        expiry_dates = _expiry_dates(session, saved)
+        saves_draft = entered is not None and stays_draft(session, app_state().sealer, entered, state.server_id)
     is_draft = saved is not None and saved.is_draft
     return {
         "form": form,
@@ -103,7 +100,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: Examination
         "saves_draft": saves_draft,
         "primary": primary,
         "primary_provider": providers.get(primary.provider) if primary else None,
-        "primary_works": primary_works,
+        **context,
         "unsaved": entered is not None and not is_unchanged(saved, entered),
         "expiry_dates": expiry_dates,
         "grant": grant if of_saved_provider else GrantView(),
@@ -126,6 +123,17 @@ def _facts(pem: str) -> list[CertificateFacts]:
         return [CertificateFacts.of(one) for one in certificates.parse(pem)] if pem else []
     except ValueError:
         return []
+
+
+def _servers_context(session: Session, saved: MailServer | None, primary: MailServer | None) -> dict[str, Any]:
+    """Return the names for what the page says about other servers: which sends, which draft there is, of which one."""
+    return {
+        "primary_works": primary is not None and can_work(session, primary),
+        "works": saved is not None and can_work(session, saved),
+        "draft": servers.draft_of(session, saved),
+        "replaced": servers.replaced_by(session, saved) if saved else None,
+        "is_locked": bool(servers.locked(session, saved)),
+    }
 
 
 def _provider_context(form: MailServerForm) -> dict[str, Any]:
@@ -198,11 +206,11 @@ def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
 
 def _expiry_dates(session: Session, saved: MailServer | None) -> list[Expiry]:
     """Return the expiry dates to show; that of a secret only if the server has the secret or a date is known."""
-    if saved is None:
+    if saved is None or saved.is_draft:
         return []
     return [
         expiry
-        for expiry in expiries.current(session, clock.now())
+        for expiry in expiries.expiries_of(saved, grants.get(session, saved.id), clock.now())
         if expiry.subject not in CLIENT_SECRETS
         or expiry.state is not ExpiryState.UNKNOWN
         or expiry.subject in saved.sealed_secrets

@@ -1,7 +1,7 @@
-"""The mail server page: choose a provider, save, send a test email, discard the draft."""
+"""The page of a mail server: choose a provider, save it or keep a draft, send a test email."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -11,28 +11,34 @@ from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile, StaleVersion, TooManyRequests
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import places, servers, service
+from webapp.mail import servers, service
 from webapp.mail.doctor import limits
 from webapp.mail.doctor.examination import Examination
 from webapp.mail.doctor.service import examine
 from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
+from webapp.mail.places import CannotBeFirst
 from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.server_page.progress import Tested
-from webapp.mail.servers import SavedServers
 from webapp.mail.service import Saved
 from webapp.mail.transcript import stage_label
 from webapp.providers.registry import get_providers
 from webapp.web import csrf
 from webapp.web.access import current_user
 from webapp.web.error_pages import retry_text, too_many_requests
-from webapp.web.forms import VersionedForm
 from webapp.web.security import allow_form_targets
 
 blueprint = Blueprint("mail", __name__)
+# The buttons that put settings to use, and those that at least save them.
+USING = ("save", "test_and_use")
+SAVING = (*USING, "keep_draft")
+CANNOT_BE_FIRST = lazy(
+    "The first mail server is for all email. One that is only for certain senders or applications can't be the first."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -44,89 +50,97 @@ def _labels() -> dict[str, Any]:
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
 @csrf.exempt
 def mail_server() -> Response:
-    """Show the form; save it, test it, switch its provider, fill it in, or apply a fix and test it."""
-    state = FormState.from_request(saved_servers())
-    if request.method == "GET":
-        return _page(state.as_saved(), state.saved)
-    if discovering.is_asked(request.form):
-        return _page(discovering.discover(state), state.saved)
-    if "apply" in request.form and not state.switches_provider:
-        return _send_test(state.with_fix())
-    if {"test", "check"} & request.form.keys() and not state.switches_provider:
-        return _send_test(state)
-    if "cancel" in request.form and not state.switches_provider:
-        flash(_("The check was cancelled."), "info")
-        return _page(state.as_posted(), state.saved)
-    done = save_posted(state)
-    if isinstance(done, Saved):
-        _flash_saved(done)
-        return redirect(url_for("mail.mail_server"))
-    return done
+    """Show and change the mail server in use, or the first one."""
+    return _answer(None)
 
 
-def saved_servers() -> SavedServers:
-    """Return the mail server in use, and the draft."""
-    with app_state().database.read() as session:
-        return servers.find_saved(session)
+@blueprint.route("/settings/mail/new", methods=["GET", "POST"])
+@csrf.exempt
+def new_server() -> Response:
+    """Add one more mail server."""
+    return _answer(service.NEW)
+
+
+@blueprint.route("/settings/mail/<int:server_id>", methods=["GET", "POST"])
+@csrf.exempt
+def one_server(server_id: int) -> Response:
+    """Show and change a fallback or a draft."""
+    return _answer(server_id)
+
+
+def url_of(server: MailServer | None, **given: Any) -> str:
+    """Return the URL of the page of a server or draft; without one, that of a new one."""
+    if server is None:
+        return url_for("mail.new_server", **given)
+    if server.position == servers.PRIMARY:
+        return url_for("mail.mail_server", **given)
+    return url_for("mail.one_server", server_id=server.id, **given)
 
 
 def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     """Save the posted form, unless it is saved already; return the page that says why, if it can't be.
 
-    With `keep_draft`, a draft is not put to use.
+    With `keep_draft`, the settings are not put to use.
     """
     if state.switches_provider:
-        if "save" in request.form and "choose" not in request.form:
+        if "choose" not in request.form and any(name in request.form for name in SAVING):
             flash(_("Not saved yet: check the settings for this provider, then save."), "warning")
-        return _page(state.after_switch(), state.saved)
+        return _page(state, state.after_switch())
     result = state.as_posted()
     entered, saved = result.entered, state.saved
     if entered is None or not result.valid:
-        return _page(result, saved)
-    if saved is not None and "save" not in request.form and is_unchanged(saved, entered):
-        return Saved(saved)
+        return _page(state, result)
+    if saved is not None and not any(name in request.form for name in USING) and is_unchanged(saved, entered):
+        return Saved(saved, unchanged=True)
     try:
         with app_state().database.transaction() as session:
-            version = result.form.expected_version
             return service.save(
                 session,
                 app_state().sealer,
                 entered,
                 current_user.email,
-                version,
-                saved.id if saved else None,
+                result.form.expected_version,
+                state.server_id,
                 keep_draft,
             )
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except SetInFile as error:
         result.form.report_locked(error.fields)
+    except CannotBeFirst:
+        result.form.form_errors.append(CANNOT_BE_FIRST)
     except service.SecretsRequired:
         # Another administrator has saved since the secrets were checked.
-        state = FormState.from_request(saved_servers())
+        state = FormState.from_request(state.server_id)
         result = state.as_posted()
-    return _page(result, state.saved)
+    return _page(state, result)
 
 
-@blueprint.post("/settings/mail/draft/discard")
-def discard_draft() -> Response:
-    """Delete the draft that the page showed, and show the mail server in use again."""
-    try:
-        with app_state().database.transaction() as session:
-            draft = servers.find_saved(session, lock=True).draft
-            if draft is None:
-                raise StaleVersion(0)
-            places.delete(session, draft.id, VersionedForm().expected_version)
-        flash(_("The draft was discarded."), "success")
-    except StaleVersion:
-        flash(_("Nothing was discarded: someone has changed the draft or put it to use."), "warning")
-    return redirect(url_for("mail.mail_server"), 303)
+def _answer(server_id: int | None) -> Response:
+    """Show the form; save it, test it, switch its provider, fill it in, or apply a fix and test it."""
+    state = FormState.from_request(server_id)
+    if request.method == "GET":
+        return _page(state, state.as_saved())
+    if discovering.is_asked(request.form):
+        return _page(state, discovering.discover(state))
+    if "apply" in request.form and not state.switches_provider:
+        return _send_test(state.with_fix())
+    if {"test", "check", "test_and_use"} & request.form.keys() and not state.switches_provider:
+        return _send_test(state)
+    if "cancel" in request.form and not state.switches_provider:
+        flash(_("The check was cancelled."), "info")
+        return _page(state, state.as_posted())
+    done = save_posted(state, keep_draft="keep_draft" in request.form)
+    if isinstance(done, Saved):
+        _flash_saved(done)
+        return redirect(url_of(done.server))
+    return done
 
 
 def _send_test(state: FormState) -> Response:
     result = state.as_posted(for_test=True)
     if result.entered is None or not result.valid:
-        return _page(result, state.saved)
+        return _page(state, result)
     recipient = result.form.test_recipient.data or ""
 
     def page(tested: Tested) -> FlaskResponse:
@@ -134,15 +148,17 @@ def _send_test(state: FormState) -> Response:
             test = tested.result()
         except CannotUnseal as error:
             log.warning("saved secret cannot be unsealed", error=str(error))
-            return _page(state.with_unreadable_secrets(result), state.saved)
-        return _page(state.offering_fix(result, test.fix.values), state.saved, test)
+            return _page(state, state.with_unreadable_secrets(result))
+        if test.ok and "test_and_use" in request.form:
+            return _use_tested(state, test)
+        return _page(state, state.offering_fix(result, test.fix.values), test)
 
     try:
         with app_state().database.transaction() as session:
             limits.count(session, current_user.id)
     except TooManyRequests as error:
         result.form.add_error("test_recipient", retry_text(error))
-        return too_many_requests(error, _page(result, state.saved))
+        return too_many_requests(error, _page(state, result))
     sends = not _sends_nothing()
     check = partial(examine, result.entered, state.saved, recipient, sends)
     response = progress.show(check, page, sends=sends, kept=state.to_post_again(result))
@@ -152,6 +168,16 @@ def _send_test(state: FormState) -> Response:
 def _sends_nothing() -> bool:
     """Return whether the check is to send nothing; one after a fix sends if the one that offered it did."""
     return "check" in request.form or request.form.get("apply", "").endswith("&check=1")
+
+
+def _use_tested(state: FormState, test: Examination) -> FlaskResponse:
+    """Save what has passed the test, and show the page of the server that has it now."""
+    done = save_posted(state)
+    if not isinstance(done, Saved):
+        return cast(FlaskResponse, done)
+    _flash_saved(done)
+    state = FormState.from_request(done.server.id)
+    return _page(state, state.as_saved(), test)
 
 
 def _flash_saved(done: Saved) -> None:
@@ -166,14 +192,20 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved. It will be used once the access token is generated."), "info")
     elif done.unchanged:
         flash(_("Nothing was changed."), "info")
-    elif request.form.get("save") == "tested":
+    elif done.server.position != servers.PRIMARY:
+        flash(_("Saved. Email goes through this server when those before it are in trouble."), "success")
+    elif request.form.get("save") == "tested" or "test_and_use" in request.form:
         flash(_("Saved and in use."), "success")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
 
 
-def _page(result: FormResult, saved: MailServer | None, test: Examination | None = None) -> FlaskResponse:
+def _page(state: FormState, result: FormResult, test: Examination | None = None) -> FlaskResponse:
     if not result.form.test_recipient.data:
         result.form.test_recipient.data = current_user.email
-    page = render_template("mail/server.html", **page_context(result, saved, test))
+    first = state.saved is None and state.primary is None
+    url = url_for("mail.mail_server") if first else url_of(state.saved)
+    context = page_context(state, result, test)
+    replaced_url = url_of(context["replaced"]) if context["replaced"] else ""
+    page = render_template("mail/server.html", page_url=url, replaced_url=replaced_url, **context)
     return allow_form_targets(make_response(page), form_targets(result.form.chosen))
