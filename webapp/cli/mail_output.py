@@ -98,6 +98,11 @@ def print_examination(found: Examination) -> None:
             ("This works" if found.fix.verified else "Try", f"mailroom mail set {fix}" if fix else ""),
         ]
     )
+    if found.certificates:
+        click.echo("\nThe server's certificates:")
+        rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in found.certificates]
+        print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
+        click.echo("To trust one: mailroom mail set --trusted-certificates-file or --pinned-certificate-file, as PEM.")
     if found.attempts:
         tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.attempts]
         click.echo("\nWhat else was tried:")

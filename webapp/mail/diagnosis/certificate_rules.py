@@ -11,6 +11,14 @@ from webapp.providers.diagnosis import Text
 TRUST_IT = _(
     "Add the company's root certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."
 )
+ADD_IT = _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom.")
+# Of mail servers, what is trusted is a setting of theirs.
+TRUST_HERE = _(
+    "If it is as it should be, trust it for this server only: a check of the mail server shows the certificates with "
+    "their fingerprints, and offers to."
+)
+# Codes of faults that trust can't mend.
+NEEDS_RENEWAL = frozenset({"certificate_expired", "certificate_not_yet_valid"})
 # Issue a certificate again with what is missing. They need OpenSSL 3.
 RENEW_AUTHORITY = (
     r"printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' | "
@@ -23,7 +31,7 @@ RENEW_CERTIFICATE = (
 STEPS: Mapping[str, Sequence[Text]] = {
     "certificate_self_signed": [
         _("Install a certificate from a public certificate authority on the server (Let's Encrypt is free)."),
-        _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."),
+        ADD_IT,
     ],
     "certificate_private_authority": [
         TRUST_IT,
@@ -59,7 +67,6 @@ STEPS: Mapping[str, Sequence[Text]] = {
     ],
     "certificate_breaks_rule": [
         _("Have the certificate issued again without this fault."),
-        _("If the authority is your own, you can trust it for this server as it is."),
     ],
     "certificate_changed": [
         _("Ask the server's administrator whether its certificate was renewed, and compare the fingerprints."),
@@ -74,7 +81,13 @@ STEPS: Mapping[str, Sequence[Text]] = {
 }  # fmt: skip
 
 
-def diagnose_certificate(code: str, params: Mapping[str, str]) -> Diagnosis | None:
+def diagnose_certificate(code: str, params: Mapping[str, str], of_mail_server: bool = False) -> Diagnosis | None:
     """Return what is wrong with a certificate and what to do; None if the failure is another one."""
     cause = network_errors.describe_certificate(code, params)
-    return Diagnosis(cause, STEPS[code]) if cause else None
+    if not cause:
+        return None
+    steps = STEPS[code]
+    if of_mail_server and code not in NEEDS_RENEWAL | {"certificate_changed"}:
+        steps = [TRUST_HERE if step in (TRUST_IT, ADD_IT) else step for step in steps]
+        steps = steps if TRUST_HERE in steps else [*steps, TRUST_HERE]
+    return Diagnosis(cause, steps)

@@ -79,7 +79,7 @@ def _by_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     if failure.params.get(REFUSED) and failure.code not in TEXTS:
         return Diagnosis(_("The provider's plugin says: %(reason)s", reason=describe(failure)))
-    if (untrusted := diagnose_certificate(failure.code, failure.params)) is not None:
+    if (untrusted := diagnose_certificate(failure.code, failure.params, of_mail_server=True)) is not None:
         return untrusted
     for rule in ERROR_RULES:
         if rule.matches(failure, settings):

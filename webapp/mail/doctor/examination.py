@@ -87,6 +87,11 @@ class Examination:
         return self.presented.certificates if self.presented else ()
 
     @property
+    def fixes(self) -> Sequence[Candidate]:
+        """The form values of everything that is offered."""
+        return [self.fix.values, *(offer.values for offer in (self.presented.offers if self.presented else ()))]
+
+    @property
     def ok(self) -> bool:
         """Whether the server accepted everything that it was asked."""
         return self.failure is None

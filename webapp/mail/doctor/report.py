@@ -114,6 +114,9 @@ def _lines(examination: Examination) -> Iterator[str]:
         yield from ("", f"failure: {examination.error}", f"cause: {examination.diagnosis.cause}")
         yield from (f"- {step}" for step in examination.diagnosis.steps)
         yield f"fix: {dict(examination.fix.values) or 'none'}"
+    for certificate in examination.certificates:
+        yield f"presented: {certificate.subject}, issued by {certificate.issuer or 'nobody'}"
+        yield f"  {certificate.since:%Y-%m-%d} to {certificate.expires_at:%Y-%m-%d}, SHA-256 {certificate.fingerprint}"
     for attempt in examination.attempts:
         values = " ".join(f"{name}={value}" for name, value in _connection(attempt).items())
         yield f"tried {values}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"

@@ -5,7 +5,7 @@ for that of the fix that a test of them has offered.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -20,23 +20,23 @@ PURPOSE = "carried secrets"
 
 @dataclass(frozen=True)
 class Carried:
-    """The secrets by name, where they may be sent, and the form values of the fix that they may follow, if any.
+    """The secrets by name, where they may be sent, and the form values of each fix that they may follow.
 
-    `saved` are saved ones, which follow that fix, too, but are nothing that was entered.
+    `saved` are saved ones, which may follow those fixes, too, but are nothing that was entered.
     """
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     destination: Mapping[str, str] = field(default_factory=dict)
-    fix: Mapping[str, str] | None = None
+    fixes: Sequence[Mapping[str, str]] = ()
     saved: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
-        cls, entered: EnteredServer, fix: Mapping[str, str] | None = None, saved: Mapping[str, str] | None = None
+        cls, entered: EnteredServer, fixes: Sequence[Mapping[str, str]] = (), saved: Mapping[str, str] | None = None
     ) -> Self:
         """Return the secrets that were entered for this server."""
         secrets = {name: value for name, value in entered.secrets.items() if value}
-        return cls(secrets, destination(entered), fix, saved or {})
+        return cls(secrets, destination(entered), fixes, saved or {})
 
     @classmethod
     def open(cls, sealer: Sealer, sealed: str | None, user_id: int) -> Self:
@@ -47,13 +47,13 @@ class Carried:
             return cls()
         if known.get("user_id") != user_id or clock.now() - datetime.fromisoformat(known["at"]) > CARRIED_FOR:
             return cls()
-        return cls(known["secrets"], known["destination"], known.get("fix"), known.get("saved", {}))
+        return cls(known["secrets"], known["destination"], known.get("fixes", ()), known.get("saved", {}))
 
     def seal(self, sealer: Sealer, user_id: int) -> str:
         """Return the sealed text; empty if there are no secrets."""
         if not self.secrets and not self.saved:
             return ""
-        about = {"secrets": self.secrets, "destination": self.destination, "fix": self.fix, "user_id": user_id}
+        about = {"secrets": self.secrets, "destination": self.destination, "fixes": self.fixes, "user_id": user_id}
         about["saved"] = self.saved
         return sealer.seal(json.dumps(about | {"at": clock.now().isoformat()}), PURPOSE)
 

@@ -5,7 +5,7 @@ shown any more travels in the hidden field `kept_values`. Secrets that were ente
 (see `carried`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -131,38 +131,38 @@ class FormState:
         Secrets that were used in a check follow the fix that it offered. With any other, entered ones stay good for the
         destination they were entered for, and no other.
         """
-        asked, form = (
-            dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH], keep_blank_values=True)),
-            self._form(posted=True),
-        )
+        asked = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH], keep_blank_values=True))
+        form = self._form(posted=True)
         fillable = {*COLUMNS, *form.provider_fields()} - {"provider"}
         fix = {name: value for name, value in asked.items() if name in fillable}
         posted = MultiDict(self.posted)
         for name, value in fix.items():
             posted[name] = value
         fixed, entered, carried = replace(self, posted=posted), self._entered(form), self._carried(form)
-        follows = carried.fix == fix and carried.destination == destination(entered)
+        follows = fix in carried.fixes and carried.destination == destination(entered)
         server = fixed._form(posted=True).to_server() if follows else entered
         for name in {*SECRETS, *form.chosen.secret_fields}:
             posted.poplist(name)
-        secrets = {**(carried.saved if follows else {}), **{name: one for name, one in entered.secrets.items() if one}}
+        saved = carried.saved if follows and fix.keys() <= FOLLOWED_BY_SAVED else {}
+        secrets = {**saved, **{name: one for name, one in entered.secrets.items() if one}}
         sealed = self._seal_secrets(replace(server, secrets=secrets))
         posted["carried_secrets"] = sealed or posted.get("carried_secrets", "")
         return fixed
 
-    def offering_fix(self, result: FormResult, fix: Mapping[str, str]) -> FormResult:
-        """Return the result of a check that offers this fix, which the secrets that it used may follow.
+    def offering_fixes(self, result: FormResult, fixes: Sequence[Mapping[str, str]]) -> FormResult:
+        """Return the result of a check that offers these fixes, which the secrets that it used may follow.
 
         That holds for fixes that keep the host: no secret goes to another machine, or in the clear. Saved secrets don't
         follow to a certificate that is trusted only now.
         """
         entered = result.entered
-        if entered is not None and fix and fix.keys() <= FOLLOWED and fix.get("security") != "none":
+        safe = [dict(fix) for fix in fixes if fix and fix.keys() <= FOLLOWED and fix.get("security") != "none"]
+        if entered is not None and safe:
             blank = entered.secret_names - entered.new_secrets.keys()
             opened = servers.open_secrets(self.sealer, self.saved, needed=()) if self.saved else {}
-            follows = fix.keys() <= FOLLOWED_BY_SAVED
-            saved = {name: value for name, value in opened.items() if name in blank and follows}
-            result.form.carried_secrets.data = Carried.of(entered, fix, saved).seal(self.sealer, self.user_id)
+            follow = any(fix.keys() <= FOLLOWED_BY_SAVED for fix in safe)
+            saved = {name: value for name, value in opened.items() if name in blank and follow}
+            result.form.carried_secrets.data = Carried.of(entered, safe, saved).seal(self.sealer, self.user_id)
         return result
 
     def to_post_again(self, result: FormResult) -> dict[str, str]:

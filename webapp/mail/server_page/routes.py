@@ -151,7 +151,7 @@ def _send_test(state: FormState) -> Response:
             return _page(state, state.with_unreadable_secrets(result))
         if test.ok and "test_and_use" in request.form:
             return _use_tested(state, test)
-        return _page(state, state.offering_fix(result, test.fix.values), test)
+        return _page(state, state.offering_fixes(result, test.fixes), test)
 
     try:
         with app_state().database.transaction() as session:

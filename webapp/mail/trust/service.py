@@ -134,7 +134,7 @@ def _to_data(one: CertificateFacts) -> dict[str, Any]:
         "subject": one.subject,
         "issuer": one.issuer,
         "names": list(one.names),
-        "since": one.since,
-        "expires_at": one.expires_at,
+        "since": one.since.isoformat(),
+        "expires_at": one.expires_at.isoformat(),
         "sha256": one.fingerprint,
     }
