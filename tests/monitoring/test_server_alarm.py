@@ -6,14 +6,18 @@ from html import unescape
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from tests.support.browser import Browser
+from tests.support.command import run_mailroom
 from tests.support.receiver import Receiver, running_receiver
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
+from webapp.monitoring.metrics import render
+from webapp.monitoring.state import full_state
 from webapp.outbox import circuits
 from webapp.outbox.models import Message
 from webapp.providers import Failure
@@ -82,7 +86,7 @@ def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
     fail_twice(servers[0])
     fail_twice(servers[0])
     event = receiver.received[0].event["data"]
-    assert event["text"] == "The mail server Main fails; email goes by Spare."
+    assert event["text"] == "The mail server Main is failing. Email goes through Spare."
     assert (event["mail_server"]["name"], event["sent_by"], event["cause"]["stage"]) == ("Main", "Spare", "connect")
     with state.database.transaction() as session:
         circuits.well(session, servers[0])
@@ -98,7 +102,7 @@ def test_one_failure_is_told_nobody(
 ) -> None:
     with state.database.transaction() as session:
         circuits.failed(session, servers[0], REFUSED, clock.now())
-    assert "Email goes by" not in administrator.get("/").text
+    assert "Email goes through" not in administrator.get("/").text
     with state.database.transaction() as session:
         circuits.well(session, servers[0])
     delivery.deliver_due(state)
@@ -112,15 +116,15 @@ def test_where_no_server_is_well_the_alarm_alone_says_so(
     fail_twice(servers[0])
     fail_twice(servers[1])
     assert receiver.types == ["mail_server.in_trouble"]
-    assert "Email goes by" not in administrator.get("/").text
+    assert "Email goes through" not in administrator.get("/").text
 
 
 @pytest.mark.parametrize(
     ("failing", "says"),
     [
-        (0, "Email goes by Spare. Main can't send since"),
-        (1, "The fallback Spare doesn't work. Since"),
-        (2, "Email goes by Main. Shop can't send since"),
+        (0, "Email goes through Spare. Main has been failing since"),
+        (1, "A fallback doesn't work. Spare has been failing since"),
+        (2, "Email goes through Main. Shop has been failing since"),
     ],
 )
 @pytest.mark.one_database
@@ -129,4 +133,21 @@ def test_each_administrators_page_says_which_server_fails(
 ) -> None:
     fail_twice(servers[failing])
     assert says in " ".join(re.sub("<[^>]*>", "", unescape(administrator.get("/audit").text)).split())
-    assert "can't send" not in member.get("/").text
+    assert "has been failing" not in member.get("/").text
+
+
+@pytest.mark.one_database
+def test_monitoring_programs_see_each_server_and_what_is_wrong_with_it(
+    servers: list[int], fail_twice: FailTwice, app: Flask, database: Database
+) -> None:
+    fail_twice(servers[0])
+    with database.read() as session:
+        found = full_state(session, clock.now())["servers"]
+        metrics = render(session, clock.now()).decode()
+    assert [(one["name"], one["duty"]) for one in found] == [
+        ("Main", "replaced"), ("Spare", "sends"), ("Shop", "dedicated"),
+    ]  # fmt: skip
+    assert found[0]["cause"] == {"stage": "connect", "code": "connection_refused", "text": "Connection refused"}
+    assert 'mail_server_in_trouble{server="Main"} 1.0' in metrics
+    printed = run_mailroom(["status"], app=app).stdout
+    assert "Main (another one sends in its place), failing since" in printed

@@ -78,7 +78,7 @@ def show(state: Mapping[str, Any]) -> None:
 
 def _server(server: Mapping[str, Any]) -> str:
     cause = server["cause"]
-    trouble = f", fails since {_readable(server['since'])}: {cause['text']}" if cause else ""
+    trouble = f", failing since {_readable(server['since'])}: {cause['text']}" if cause else ""
     return f"{server['name']} ({DUTIES[Duty(server['duty'])]}){trouble}"
 
 

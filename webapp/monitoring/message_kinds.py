@@ -59,7 +59,12 @@ RECOVERED_KIND = kind_to_users(
     "mail_recovered", _("Mail works again"), _write, _sample, require=_require, reasons=REASONS
 )
 IN_TROUBLE_KIND = kind_to_users(
-    "mail_server_in_trouble", _("A mail server fails"), _write, _sample_of_servers, require=_require, reasons=REASONS
+    "mail_server_in_trouble",
+    _("A mail server is failing"),
+    _write,
+    _sample_of_servers,
+    require=_require,
+    reasons=REASONS,
 )
 WELL_KIND = kind_to_users(
     "mail_server_well", _("A mail server works again"), _write, _sample_of_servers, require=_require, reasons=REASONS

@@ -25,7 +25,7 @@ def announce(_sender: object, session: Session, trouble: ServerTrouble) -> None:
     sender = server_states(session).sender
     if sender is None:
         return
-    _call_webhooks(session, trouble, IN_TROUBLE, "The mail server {} fails; email goes by {}.", sender.name)
+    _call_webhooks(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sender.name)
     _email(session, trouble, "mail_server_in_trouble", by=sender.name)
 
 
@@ -33,7 +33,7 @@ def announce_end(_sender: object, session: Session, trouble: ServerTrouble) -> N
     """Announce that a server works again; receives `server_well`."""
     sender = server_states(session).sender
     by = sender.name if sender else ""
-    _call_webhooks(session, trouble, WELL, "The mail server {} works again; email goes by {}.", by)
+    _call_webhooks(session, trouble, WELL, "The mail server {} works again. Email goes through {}.", by)
     _email(session, trouble, "mail_server_well", by=by, until=clock.now().isoformat())
 
 

@@ -5,5 +5,5 @@ from webapp.webhooks.registry import EventType
 
 STOPPED = EventType("mail_server.stopped", lazy("Mail stands still"))
 RECOVERED = EventType("mail_server.recovered", lazy("Mail flows again"))
-IN_TROUBLE = EventType("mail_server.in_trouble", lazy("A mail server fails, and another one sends"))
+IN_TROUBLE = EventType("mail_server.in_trouble", lazy("A mail server is failing, and another one sends"))
 WELL = EventType("mail_server.well", lazy("A mail server works again"))

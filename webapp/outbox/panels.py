@@ -10,6 +10,7 @@ from webapp.core.app_state import app_state
 from webapp.outbox import listing, service
 from webapp.outbox.filters import Filter
 from webapp.outbox.labels import describe_cause
+from webapp.outbox.server_states import explain as explain_server
 from webapp.outbox.server_states import server_states
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status, held_message
 
@@ -31,11 +32,15 @@ def server_troubles_panel() -> str:
     try:
         with app_state().database.read_columns() as connection:
             states = server_states(connection)
+        if not states.troubles:
+            return ""
+        with app_state().database.read() as session:
+            causes = {one.id: explain_server(session, one) for one in states.troubles}
     except Exception:
         # The error page has this panel too, and the database may be what failed.
         log.exception("mail servers in trouble cannot be read")
         return ""
-    return render_template("outbox/_server_troubles.html", states=states) if states.troubles else ""
+    return render_template("outbox/_server_troubles.html", states=states, causes=causes)
 
 
 def application_panel() -> str:

@@ -1,4 +1,4 @@
-"""How each mail server does: whether it is in trouble, what it sent last, and which one sends in its place."""
+"""How each mail server does: whether it is in trouble, and which one sends in its place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
+from webapp.mail import servers
+from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.models import MailServer
-from webapp.outbox.models import Attempt, AttemptResult, ServerTrouble
+from webapp.outbox.labels import describe_cause
+from webapp.outbox.models import ServerTrouble
 from webapp.providers import Failure
 
 _TROUBLE = ("since", "announced_at", "stage", "code", "params", "reply")
-# Where a failure is usually one of the recipient or the message.
-_OF_MESSAGES = ("rcpt", "data", "preparing")
 _SERVERS = (
     select(
         *(getattr(MailServer, name) for name in ("id", "name", "for_domains", "for_applications")),
@@ -74,15 +75,6 @@ class ServerStates:
         return next((one for one in self.servers if one.id == server_id), None)
 
 
-@dataclass(frozen=True)
-class LastAttempts:
-    """When a server accepted an email last, and when and how it failed last; None if that isn't known any more."""
-
-    sent_at: datetime | None = None
-    failed_at: datetime | None = None
-    failure: Failure | None = None
-
-
 def server_states(session: Session | Connection) -> ServerStates:
     """Return the states, from one query of small tables."""
     rows = session.execute(_SERVERS).all()
@@ -95,16 +87,13 @@ def server_states(session: Session | Connection) -> ServerStates:
     return ServerStates(states)
 
 
-def last_attempts(session: Session, server_id: int) -> LastAttempts:
-    """Return what became of the last attempts to send by a server."""
-    newest = select(Attempt).where(Attempt.mail_server_id == server_id).order_by(Attempt.started_at.desc()).limit(1)
-    sent = session.scalar(newest.where(Attempt.result == AttemptResult.SENT))
-    failed = session.scalar(newest.where(Attempt.result != AttemptResult.SENT, Attempt.stage.not_in(_OF_MESSAGES)))
-    return LastAttempts(
-        sent.started_at if sent else None,
-        failed.started_at if failed else None,
-        failed.failure if failed else None,
-    )
+def explain(session: Session, state: ServerState) -> str:
+    """Return why a server is in trouble, in the reader's language: what the failure means, or else what it is."""
+    server, failure = servers.by_id(session, state.id), state.failure
+    if server is None or failure is None:
+        return ""
+    diagnosis = diagnose(server.provider, server.public_values, failure)
+    return str(diagnosis.cause) if diagnosis else describe_cause(failure)
 
 
 def _duty(row: Row[Any], is_in_trouble: bool, has_sender: bool) -> Duty:

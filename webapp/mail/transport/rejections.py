@@ -20,8 +20,10 @@ _FOR_NOW = frozenset({
     Cause.GREYLISTED, Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL, Cause.TOO_MANY_RECIPIENTS,
     Cause.SERVER_BUSY, Cause.SERVER_FULL, Cause.SERVER_CLOSING,
 })  # fmt: skip
-# What other messages to other recipients would exceed as well.
-_LIMITS = frozenset({Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL})
+# What other messages to other recipients would exceed as well, or find as it is.
+_OF_THE_SERVER_FOR_NOW = frozenset({
+    Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL, Cause.SERVER_FULL, Cause.SERVER_CLOSING,
+})  # fmt: skip
 _OF_THE_SENDER = frozenset({Cause.SENDER_NOT_ALLOWED, Cause.SENDER_DOMAIN, Cause.DKIM_SPF_DMARC})
 # Rejections of whoever signs in or doesn't: no message, sender or recipient changes anything.
 _OF_EVERYONE = frozenset({
@@ -69,12 +71,12 @@ def may_be_sent_elsewhere(error: DeliveryError) -> bool:
     """
     if error.scope is Scope.UNCERTAIN:
         return error.params.get("cause") == "connection_closed"
-    if not error.reply:
+    if not error.reply or error.stage not in SESSION_STAGES:
         return error.scope is Scope.SERVER
     cause = read(error.stage, error.reply).cause
     if cause in {*OF_THE_MESSAGE, Cause.GREYLISTED}:
         return False
-    return error.scope is Scope.SERVER or cause in _LIMITS
+    return error.scope is Scope.SERVER or cause in _OF_THE_SERVER_FOR_NOW
 
 
 def concerns_everyone(stage: str, reply: str) -> bool:
