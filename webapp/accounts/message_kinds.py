@@ -45,7 +45,7 @@ def _policy() -> SecurityPolicy:
 
 
 def _sample_went_back(now: datetime) -> PreparedMessage:
-    failure = Failure(Stage.CONNECT, "connection_refused")
+    failure = Failure(Stage.CONNECT, "connection_refused", {"error": "[Errno 111] Connection refused"})
     went_back = WentBack("SendGrid", ["host", "port"], "ada@preview.invalid", now - timedelta(minutes=5), failure)
     return _sample(went_back=went_back, cause=describe(failure))
 

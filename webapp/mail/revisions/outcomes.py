@@ -13,15 +13,10 @@ from webapp.core.queue import run_after_commit
 from webapp.mail.models import MailServer
 from webapp.mail.revisions import service
 from webapp.mail.revisions.models import Revision
-from webapp.mail.transcript import Stage
 from webapp.providers import Failure
 
 # The job that restores the settings that worked.
 GO_BACK = "go back to settings that worked"
-# The stages whose failures a change of the settings may have caused, whatever the email.
-STAGES = frozenset(
-    {Stage.TOKEN, Stage.LOOKUP, Stage.CONNECT, Stage.PROXY, Stage.TLS, Stage.GREETING, Stage.EHLO, Stage.AUTH}
-)
 # The failures in a row after which Mailroom goes back by itself. Those of several workers within this time are one.
 ENOUGH_FAILURES = 2
 ONE_MOMENT = timedelta(seconds=10)
@@ -58,12 +53,10 @@ def mark_as_working(session: Session, server_id: int, number: int) -> None:
 
 
 def failed(database: Database, server: MailServer, failure: Failure) -> None:
-    """Record that no email can go out with these settings, at one of the STAGES. Raises nothing.
+    """Record that no connection could be opened with these settings, or not signed in to. Raises nothing.
 
-    In a transaction of its own, before or after that which locks messages: a save locks these after the revisions.
+    In a transaction of its own, not in one that locks messages: a save locks those after the revisions.
     """
-    if failure.stage not in STAGES:
-        return
     try:
         with database.transaction() as session:
             _mark_as_failing(session, server.id, server.revision, failure)
@@ -74,9 +67,7 @@ def failed(database: Database, server: MailServer, failure: Failure) -> None:
 def _mark_as_failing(session: Session, server_id: int, number: int, failure: Failure) -> None:
     now = clock.now()
     revision = service.find(session, server_id, number, lock=True)
-    if revision is None or (
-        revision.failed_at is not None and revision.failures and now - revision.failed_at < ONE_MOMENT
-    ):
+    if revision is None or (revision.failures and revision.failed_at and now - revision.failed_at < ONE_MOMENT):
         return
     revision.failures += 1
     revision.failed_at = now
