@@ -1,5 +1,5 @@
 """The fixtures of revisions."""
 
-from tests.mail.revisions.conftest import send, working
+from tests.mail.revisions.conftest import send, server, working
 
-__all__ = ["send", "working"]
+__all__ = ["send", "server", "working"]

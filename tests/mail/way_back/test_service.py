@@ -9,6 +9,7 @@ from sqlalchemy import select
 from tests.mail.conftest import later
 from tests.mail.revisions.conftest import CLOSED, WITHOUT_SIGN_IN, revisions_of
 from tests.support.grants import GrantOwner
+from tests.support.scripted import ScriptedServer
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.errors import SetInFile
@@ -97,6 +98,17 @@ def test_mailroom_goes_back_by_itself_where_it_should_and_says_so(working: Grant
         assert "mail_server.went_back" in session.scalars(select(WebhookDelivery.type)).all()
         [email] = session.scalars(select(Message).where(Message.kind == "mail_server_went_back"))
     assert email.data["changed"] == ["goes_back", "port"]
+
+
+def test_there_is_no_way_back_to_the_settings_that_were_restored(
+    working: GrantOwner, server: ScriptedServer, send: Send
+) -> None:
+    working.save(port=CLOSED, **WITHOUT_SIGN_IN)
+    restore(working, 1)
+    server.close()
+    with later(seconds=31):
+        send()
+    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (1, None)
 
 
 @pytest.mark.parametrize("case", ["not wanted", "one failure", "restored"])
