@@ -13,6 +13,7 @@ from webapp.mail.models import MailServer
 from webapp.mail.revisions import comparison
 from webapp.mail.revisions import service as revisions
 from webapp.mail.revisions.models import Revision
+from webapp.mail.service import Saved
 from webapp.mail.way_back import labels, service
 from webapp.providers.registry import UnknownProvider
 from webapp.web import csrf
@@ -46,8 +47,8 @@ def compare(server_id: int) -> str:
 def restore(server_id: int, number: int) -> ResponseReturnValue:
     """Use the settings of a revision again, after showing what that changes."""
     form = VersionedForm()
-    if form.validate_on_submit() and _restore(server_id, number, form):
-        return redirect(url_for("mail.mail_server"))
+    if form.validate_on_submit() and (saved := _restore(server_id, number, form)):
+        return redirect(url_for("mail.one_server", server_id=saved.server.id))
     with app_state().database.read() as session:
         server, wanted = _server(session, server_id), revisions.find(session, server_id, number)
         present = revisions.find(session, server_id, server.revision)
@@ -61,7 +62,7 @@ def restore(server_id: int, number: int) -> ResponseReturnValue:
     return render_template("mail/revisions/restore.html", form=form, server=server, locked=locked, **shown)
 
 
-def _restore(server_id: int, number: int, form: VersionedForm) -> bool:
+def _restore(server_id: int, number: int, form: VersionedForm) -> Saved | None:
     """Restore a revision and say so, or put into the form why it can't be."""
     try:
         with app_state().database.transaction() as session:
@@ -81,8 +82,8 @@ def _restore(server_id: int, number: int, form: VersionedForm) -> bool:
             flash(_("These settings need a new access token. They are a draft until it is generated."), "warning")
         else:
             flash(_("Revision %(number)s is in use again.", number=number), "success")
-        return True
-    return False
+        return saved
+    return None
 
 
 def _server(session: Session, server_id: int) -> MailServer:
