@@ -8,7 +8,7 @@ from tests.mail.replies.known import Known, load
 from webapp.mail.replies.reading import read
 from webapp.providers import Cause
 
-KNOWN = [*load("servers"), *load("services")]
+KNOWN = [one for name in ("servers", "services", "others") for one in load(name)]
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.origin}-{known.stage}")
