@@ -24,7 +24,7 @@ def test_a_reply_is_read_as_what_it_means(known: Known) -> None:
         ("auth", "451 Authentication failed: Maximum credits exceeded", False),
         ("data", "550 5.4.5 Daily user sending limit exceeded.", True),
         ("rcpt", "452 4.2.2 Mailbox full", True),
-        ("rcpt", "552 5.2.2 Mailbox full", False),
+        ("rcpt", "451 4.3.5 Server configuration error", False),
         ("data", "451 Something new", True),
         ("data", "554 Something new", False),
     ],

@@ -27,8 +27,8 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
     ],
     432: [(_AUTH, BasicCode("A password transition is needed", _AUTHENTICATION, Cause.AUTH_MECHANISM, 3))],
     450: [(_RCPT, BasicCode("Mailbox unavailable", _SMTP, Cause.RECIPIENT_REFUSED, 1))],
-    451: [(_ANY, BasicCode("Local error in processing", _SMTP, Cause.SERVER_BUSY, 3))],
-    452: [(_ANY, BasicCode("Insufficient system storage", _SMTP, Cause.SERVER_FULL, 3))],
+    451: [(_ANY, BasicCode("Local error in processing", _SMTP, Cause.SERVER_BUSY, 2))],
+    452: [(_ANY, BasicCode("Insufficient system storage", _SMTP, Cause.SERVER_FULL, 2))],
     454: [
         (_AUTH, BasicCode("Temporary authentication failure", _AUTHENTICATION, Cause.SERVER_BUSY, 4)),
         (_TLS, BasicCode("TLS not available due to temporary reason", "RFC 3207", Cause.TLS_UNAVAILABLE, 5)),
@@ -43,7 +43,7 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
         (frozenset({"ehlo"}), BasicCode("Syntax error in parameters", _SMTP, Cause.HOSTNAME_REFUSED, 4)),
         (_TLS, BasicCode("Syntax error in parameters", _SMTP, Cause.TLS_UNAVAILABLE, 3)),
         (_MAIL, BasicCode("Syntax error in parameters", _SMTP, Cause.SENDER_NOT_ALLOWED, 3)),
-        (_RCPT, BasicCode("Syntax error in parameters", _SMTP, Cause.RECIPIENT_SYNTAX, 4)),
+        (_RCPT, BasicCode("Syntax error in parameters", _SMTP, Cause.RECIPIENT_SYNTAX, 7)),
         (_ANY, BasicCode("Syntax error in parameters", _SMTP, Cause.PROTOCOL, 4)),
     ],
     502: [
@@ -53,7 +53,7 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
     ],
     503: [(_ANY, BasicCode("Bad sequence of commands", _SMTP, Cause.PROTOCOL, 4))],
     504: [
-        (_AUTH, BasicCode("Mechanism not supported", _AUTHENTICATION, Cause.AUTH_MECHANISM, 6)),
+        (_AUTH, BasicCode("Mechanism not supported", _AUTHENTICATION, Cause.AUTH_MECHANISM, 10.5)),
         (frozenset({"ehlo"}), BasicCode("Command parameter not implemented", _SMTP, Cause.HOSTNAME_REFUSED, 3)),
         (_ANY, BasicCode("Command parameter not implemented", _SMTP, Cause.PROTOCOL, 3)),
     ],
@@ -79,14 +79,20 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
         (_MAIL | _DATA, BasicCode("Mailbox name not allowed", _SMTP, Cause.SENDER_NOT_ALLOWED, 3)),
     ],
     554: [
-        (_HELLO, BasicCode("No SMTP service here", _SMTP, Cause.IP_NOT_ALLOWED, 3)),
+        (_HELLO, BasicCode("No SMTP service here", _SMTP, Cause.IP_NOT_ALLOWED, 2)),
         (_DATA, BasicCode("Transaction failed", _SMTP, Cause.CONTENT_REFUSED, 1)),
     ],
     555: [(_ANY, BasicCode("Parameters not recognized or not implemented", _SMTP, Cause.PROTOCOL, 5))],
     556: [(_ANY, BasicCode("Domain does not accept mail", "RFC 7504", Cause.RECIPIENT_UNKNOWN, 5))],
 }
 
+# Whatever the code is, the server doesn't start TLS.
+REFUSED_TLS = BasicCode("STARTTLS was refused", "RFC 3207", Cause.TLS_UNAVAILABLE, 3)
+
 
 def lookup(code: int, stage: str) -> BasicCode | None:
     """Return what a code means at a stage."""
-    return next((meaning for stages, meaning in BASIC.get(code, ()) if stage in stages), None)
+    known = next((meaning for stages, meaning in BASIC.get(code, ()) if stage in stages), None)
+    if stage == "tls" and code >= 400 and (known is None or known.weight < REFUSED_TLS.weight):
+        return REFUSED_TLS
+    return known

@@ -15,14 +15,31 @@ from webapp.providers import Cause
 # What ends by itself, whatever the first digit of the reply is: some servers say 5xx of a limit that lasts a day.
 PASSING = frozenset({
     Cause.TOO_MANY_ATTEMPTS, Cause.GREYLISTED, Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SERVER_BUSY,
-    Cause.SERVER_FULL, Cause.SERVER_CLOSING,
+    Cause.SERVER_FULL, Cause.SERVER_CLOSING, Cause.RECIPIENT_MAILBOX_FULL,
 })  # fmt: skip
 # What may end by itself if the server says so with a 4xx. Of all others a 4xx doesn't promise it: a sender domain
 # without DNS gets a 450 each time.
 PASSING_IF_TEMPORARY = frozenset({
-    Cause.TLS_UNAVAILABLE, Cause.RECIPIENT_MAILBOX_FULL, Cause.RECIPIENT_REFUSED, Cause.CONFIGURATION_SERVER,
-    Cause.NOT_UNDERSTOOD,
+    Cause.TLS_UNAVAILABLE, Cause.RECIPIENT_REFUSED, Cause.PROTOCOL, Cause.NOT_UNDERSTOOD,
 })  # fmt: skip
+# What can't be the cause yet: before the sign-in a server knows neither account nor sender, then no recipient, then no
+# content.
+_OF_RECIPIENTS = {
+    Cause.RECIPIENT_UNKNOWN, Cause.RECIPIENT_MAILBOX_FULL, Cause.RECIPIENT_REFUSED, Cause.RECIPIENT_SYNTAX,
+    Cause.TOO_MANY_RECIPIENTS,
+}  # fmt: skip
+_OF_CONTENT = {Cause.CONTENT_REFUSED, Cause.HEADER_INVALID, Cause.LINE_TOO_LONG}
+_OF_SENDERS = {Cause.SENDER_NOT_ALLOWED, Cause.SENDER_DOMAIN, Cause.DKIM_SPF_DMARC, Cause.MESSAGE_TOO_LARGE}
+_OF_ACCOUNTS = {Cause.CREDENTIALS, Cause.APP_PASSWORD_NEEDED, Cause.ACCOUNT_SUSPENDED, Cause.SENDER_MAILBOX_FULL}
+_BEFORE_SIGN_IN = frozenset(_OF_ACCOUNTS | _OF_SENDERS | _OF_RECIPIENTS | _OF_CONTENT)
+IMPOSSIBLE = {
+    "greeting": _BEFORE_SIGN_IN,
+    "tls": _BEFORE_SIGN_IN,
+    "ehlo": _BEFORE_SIGN_IN,
+    "auth": frozenset({*_OF_RECIPIENTS, *_OF_CONTENT, Cause.DKIM_SPF_DMARC, Cause.SENDER_DOMAIN}),
+    "mail": frozenset({*_OF_RECIPIENTS, *_OF_CONTENT} - {Cause.TOO_MANY_RECIPIENTS}),
+    "rcpt": frozenset(_OF_CONTENT),
+}
 Confidence = Literal["high", "medium", "low", ""]
 # A cause needs this much to be named at all, and this much and this lead on any other to be sure of it.
 NAMED, LIKELY, SURE = 3.0, 5.0, 7.0
@@ -76,7 +93,8 @@ def read(stage: str, reply: str) -> Reading:
 
 
 def _read(stage: str, parsed: ParsedReply) -> Reading:
-    findings = [*_by_words(parsed, stage), *_by_enhanced_codes(parsed), *_by_code(parsed, stage)]
+    found = (*_by_words(parsed, stage), *_by_enhanced_codes(parsed), *_by_code(parsed, stage))
+    findings = [one for one in found if one[0] not in IMPOSSIBLE.get(stage, ())]
     ranked = sorted(_totals(findings).items(), key=lambda one: -one[1])
     if not ranked or ranked[0][1] < NAMED:
         return Reading(Cause.NOT_UNDERSTOOD, "", (), str(parsed.code).startswith("4"), parsed.text)
