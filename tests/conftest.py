@@ -53,6 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests recorded with `record_property("table", …)`."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    tables = [str(value) for one in reports for name, value in one.user_properties if name == "table"]
+    if tables:
+        terminalreporter.section("cause → detected cause")
+        terminalreporter.write("\n".join([*tables, ""]))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that use a database on SQLite and PostgreSQL, unless they are marked `one_database`."""
     if "database_kind" in metafunc.fixturenames:

@@ -38,7 +38,8 @@ def mistaken(all_rows: list[Row]) -> Iterator[str]:
 def test_most_replies_that_were_kept_apart_are_read_rightly(record_property: Callable[[str, object], None]) -> None:
     all_rows = rows()
     wrong = list(mistaken(all_rows))
-    record_property("replies kept apart", f"{len(all_rows) - len(wrong)} of {len(all_rows)}; wrong: {'; '.join(wrong)}")
+    right = len(all_rows) - len(wrong)
+    record_property("table", f"Kept apart: {right} of {len(all_rows)}. Wrong: {'; '.join(wrong)}")
     assert len(wrong) <= (1 - REACHED) * len(all_rows), wrong
 
 
@@ -48,5 +49,5 @@ def test_a_retry_is_promised_only_where_it_helps(record_property: Callable[[str,
         for number, row in enumerate(rows())
         if read(STAGES[row["stage"]], row["reply"]).retry_helps is not row["retry_helps"]
     ]
-    record_property("retries of replies kept apart", f"{len(wrong)} wrong: {'; '.join(wrong)}")
+    record_property("table", f"Retries of those kept apart: {len(wrong)} wrong: {'; '.join(wrong)}")
     assert len(wrong) <= (1 - REACHED) * len(rows()), wrong
