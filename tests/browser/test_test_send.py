@@ -1,6 +1,7 @@
 """A test of unsaved settings that fails, is fixed with one click, passes and is saved, in a real browser."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -9,9 +10,11 @@ from tests.browser.conftest import BARE_DESKTOP, DESKTOP, PHONE
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.certificates import Authority
+from tests.support.faulty_certificates import Company, fault
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
 from tests.support.inbox import SENDER, USERNAME, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
+from webapp.core import certificates
 
 PASSWORD = "the first long sentence 7"
 
@@ -46,6 +49,24 @@ def test_a_failed_test_is_fixed_tested_again_and_saved_with_two_clicks(visitor: 
     assert visitor.page.locator("[name=security]:checked").input_value() == "tls"
     assert tls_server.last.username == USERNAME
     assert visitor.complaints == []
+
+
+@pytest.mark.parametrize("walker", [DESKTOP, PHONE], indirect=True, ids=lambda screen: screen.name)
+def test_a_private_authority_is_shown_trusted_and_used(
+    visitor: Walker, scripted: Callable[..., ScriptedServer], tmp_path: Path
+) -> None:
+    company = Company(tmp_path, fault(sends_authority=True))
+    server = scripted(tls="starttls", certificate=company.context())
+    enter(visitor, server)
+    visitor.press("test")
+    assert visitor.sees(certificates.fingerprint(company.own))
+    visitor.press("Trust this authority")
+    assert visitor.sees("The test email is on its way to eve@example.org")
+    visitor.press("Save and use")
+    assert visitor.sees("Saved and in use.")
+    visitor.press("test")
+    assert visitor.sees("The test email is on its way to ada")
+    assert (len(server.messages), visitor.complaints) == (2, [])
 
 
 @pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)

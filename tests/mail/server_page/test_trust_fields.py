@@ -27,7 +27,7 @@ def test_certificates_are_saved_shown_and_removed(administrator: Browser, state:
     assert saved(state).trusted_certificates == ca
     assert saved(state).client_certificate_expires_at == company.own.not_valid_after_utc
     page, fingerprint = administrator.get(PAGE), certificates.fingerprint(certificates.parse(ca)[0])
-    assert fingerprint in page.text
+    assert fingerprint in page.text.replace("<wbr>", "")
     assert key_to_pem(company.key).decode().splitlines()[1] not in page.text
     administrator.submit(PAGE, "save", untrusted=fingerprint, remove_client_certificate="y", password="again")
     assert saved(state).trusted_certificates == ""

@@ -39,9 +39,9 @@ def test_the_chain_is_shown_and_an_authority_trusted_with_one_click(
 ) -> None:
     failed = administrator.submit(PAGE, "test", **fields(server))
     for one in certificates.parse(company.server_file.read_text()):
-        assert certificates.fingerprint(one) in failed.text
-    assert "Trust this certificate only" in failed.text
-    assert "Trust this authority" in failed.text
+        assert certificates.fingerprint(one) in failed.text.replace("<wbr>", "")
+    assert "Trust this certificate only" in failed.text.replace("<wbr>", "")
+    assert "Trust this authority" in failed.text.replace("<wbr>", "")
     assert "AUTH" not in server.commands
     trusted = administrator.submit_on(failed, "apply", password="")
     assert "The test email is on its way to eve@example.org" in trusted.text

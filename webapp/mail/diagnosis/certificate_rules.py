@@ -14,8 +14,8 @@ TRUST_IT = _(
 ADD_IT = _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom.")
 # Of mail servers, what is trusted is a setting of theirs.
 TRUST_HERE = _(
-    "If it is as it should be, trust it for this server only: a check of the mail server shows the certificates with "
-    "their fingerprints, and offers to."
+    "If the server is your own or your company's, trust its certificate for this server only: a check of the server "
+    "shows its fingerprint and offers to."
 )
 # Codes of faults that trust can't mend.
 NEEDS_RENEWAL = frozenset({"certificate_expired", "certificate_not_yet_valid"})
