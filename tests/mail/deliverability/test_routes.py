@@ -44,7 +44,7 @@ def test_the_page_shows_what_was_found_and_what_to_publish(
     assert "It replaces the present SPF record" in page
     assert "_dmarc.mailroom.example" in page
     assert "Check again" in administrator.get(f"/settings/mail/{server_id}/deliverability").text
-    assert "/settings/mail/deliverability" in administrator.get("/settings/mail").text
+    assert f"/settings/mail/{server_id}/deliverability" in administrator.get("/settings/mail").text
 
 
 def test_without_a_mail_server_there_is_nothing_to_check(administrator: Browser, name_server: NameServer) -> None:

@@ -44,4 +44,4 @@ def show(server_id: int | None = None) -> Response | str:
     providers = get_providers()
     sender = Sender.of(server, providers)
     findings = service.check(sender, list(providers), app_state().config.name_server_addresses)
-    return render_template("mail/deliverability.html", sender=sender, findings=findings, titles=TITLES)
+    return render_template("mail/deliverability.html", server=server, sender=sender, findings=findings, titles=TITLES)
