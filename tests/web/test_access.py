@@ -49,6 +49,8 @@ PUBLIC = {
     # The link of a test email, which says that it arrived.
     "/round-trip/<secret>",
     "/round-trip",
+    # Answers only Mailroom's own questions.
+    "/round-trip/check/<question>",
     "/language",
 }
 ARGUMENTS = {
@@ -58,6 +60,7 @@ ARGUMENTS = {
     "application_id": 1,
     "webhook_id": 1,
     "trip_id": 1,
+    "question": "made-up",
     "server_id": 1,
     "number": 1,
     "outcome": "created",

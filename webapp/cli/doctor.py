@@ -31,8 +31,9 @@ def doctor(context: click.Context, name: str | None, to: str | None, as_json: bo
         with database.read() as session:
             found, server = servers.find_saved(session), _server(session, name)
             recipient = to or first_administrator(session) or parseaddr(server.mail_from)[1]
-        result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True)
-        examination = run_check(require_valid(result), server, recipient, sends=to is not None)
+        sends = to is not None
+        result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True, sends=sends)
+        examination = run_check(require_valid(result), server, recipient, sends)
     if as_json:
         print_json(to_data(examination))
     else:

@@ -59,6 +59,7 @@ PUBLIC = frozenset({
     "password_links.restore_address",
     "round_trips.open_link",
     "round_trips.confirm",
+    "round_trips.answer",
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",

@@ -10,10 +10,11 @@ from tests.conftest import PUBLIC_URL
 from tests.mail.page import PAGE
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
+from tests.support.receiver import running_receiver
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail.round_trips import service
+from webapp.mail.round_trips import reach, service
 from webapp.mail.round_trips.models import RoundTrip
 from webapp.settings import service as settings
 
@@ -98,3 +99,41 @@ def test_old_round_trips_are_deleted(link: str, database: Database) -> None:
         assert session.get(RoundTrip, 1)
         service.delete_old(session, clock.now() + service.RETENTION)
         assert session.scalars(select(RoundTrip)).all() == []
+
+
+@pytest.mark.one_database
+class TestAskedFromHere:
+    """An administrator asks whether the public URL leads to this Mailroom."""
+
+    @pytest.fixture
+    def ask(self, administrator: Browser, link: str, state: AppState) -> Callable[[str], str]:
+        """Set the public URL, and press the button."""
+
+        def ask(public_url: str) -> str:
+            with state.database.transaction() as session:
+                settings.save_general(session, public_url, "Mailroom", "")
+            return administrator.submit(TRIP, "ask").text
+
+        return ask
+
+    def test_somebody_else_who_replies_is_not_taken_for_it(self, ask: Callable[[str], str]) -> None:
+        with running_receiver() as receiver:
+            receiver.answers = [200]
+            assert "Something else replies" in ask(receiver.url.partition("/hook")[0])
+
+    def test_a_url_where_nobody_answers_is_told_with_the_reason(self, ask: Callable[[str], str]) -> None:
+        page = ask("http://127.0.0.1:9")
+        assert "From here, the public URL can&#39;t be reached ([Errno 111] Connection refused)." in page
+
+    def test_a_url_without_https_is_not_opened(self, ask: Callable[[str], str]) -> None:
+        assert "so Mailroom doesn&#39;t open it" in ask("http://mailroom.example")
+
+
+def test_only_its_own_question_is_answered_with_what_it_shows(state: AppState, stranger: Browser) -> None:
+    question = reach.question(state.sealer, "a-nonce")
+    found = stranger.get(f"{reach.PATH}{question}").json
+    assert found is not None
+    assert [one["code"] for one in found["notices"]] == ["scheme", "host"]
+    assert reach.is_answer(state.sealer, "a-nonce", found["answer"])
+    assert not reach.is_answer(state.sealer, "another-nonce", found["answer"])
+    assert stranger.get(f"{reach.PATH}{question}0").status_code == 404

@@ -197,6 +197,7 @@ def test_a_test_goes_only_to_who_may_get_email(administrator: Browser, inbox: In
     administrator.submit("/settings/general", send_to="domains", send_to_domains="example.org")
     page = administrator.submit(PAGE, "test", test_recipient="eve@example.com")
     assert error_at(page, "test_recipient").startswith("Email may not go to this address")
+    assert "Nothing was sent." in administrator.submit(PAGE, "check", test_recipient="eve@example.com").text
     assert not inbox.messages
     administrator.submit(PAGE, "test", test_recipient=RECIPIENT)
     assert inbox.last.rcpt_to == [RECIPIENT]

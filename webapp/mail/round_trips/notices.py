@@ -9,6 +9,9 @@ from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n
 from webapp.core.hosts import is_public, parse_ip_address
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.transcript import Stage
+from webapp.providers import Failure
 
 # Services that replace links in emails and then lead to the original, by the ends of their host names. Sources: the
 # services' own documentation, https://learn.microsoft.com/defender-office-365/safe-links-about and others.
@@ -20,7 +23,19 @@ LINK_SERVICES = (
 # Of each text, in characters: they are kept in a cookie until the button is pressed.
 MAX_LENGTH = 200
 DEFAULT_PORTS = (":80", ":443")
+# Of what `reach.ask` finds, the one that is good news.
+REACHED = "reached"
 TEXTS = {
+    REACHED: _("The public URL leads to this Mailroom."),
+    "unreachable": _(
+        "From here, the public URL can't be reached (%(error)s). If others can open it, that's fine. Otherwise correct "
+        "the public URL, its DNS entry or the proxy."
+    ),
+    "somebody_else": _(
+        "Something else replies at the public URL (status %(status)s). Correct the public URL, or have the proxy lead "
+        "to this Mailroom."
+    ),
+    "not_asked": _("The public URL doesn't start with https://, so Mailroom doesn't open it."),
     "proxy_not_trusted": _(
         "The request came from the proxy %(proxy)s, which Mailroom doesn't trust, so it ignores what the proxy says "
         "about the scheme, the host and the visitor. Add %(proxy)s to MAILROOM_TRUSTED_PROXIES."
@@ -62,7 +77,10 @@ class Notice:
         return asdict(self)
 
     def __str__(self) -> str:
-        return str(TEXTS[self.code]) % i18n.isolate(self.params)
+        params = dict(self.params)
+        if cause := params.pop("cause", ""):
+            params["error"] = describe(Failure(Stage.CONNECT, cause, params)).rstrip(".")
+        return str(TEXTS[self.code]) % i18n.isolate(params)
 
 
 @dataclass(frozen=True)

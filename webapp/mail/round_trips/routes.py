@@ -3,14 +3,15 @@
 import re
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask import session as browser
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
+from webapp.core.errors import NotFound
 from webapp.core.sealing import sha256_hex
-from webapp.mail.round_trips import service
+from webapp.mail.round_trips import reach, service
 from webapp.mail.round_trips.notices import Notice, Seen, notice
 from webapp.settings.context import general_settings
 from webapp.web import csrf, forwarded
@@ -53,12 +54,22 @@ def confirm() -> ResponseReturnValue:
     return page, 200 if trip else 404
 
 
-@blueprint.get("/settings/mail/round-trips/<int:trip_id>")
+@blueprint.get(f"{reach.PATH}<question>")
+def answer(question: str) -> Response:
+    """Answer this Mailroom's own question whether the public URL leads here, and nobody else's."""
+    given = reach.answer(app_state().sealer, question, notice(_seen(), general_settings().public_url))
+    if given is None:
+        raise NotFound
+    return jsonify(given)
+
+
+@blueprint.route("/settings/mail/round-trips/<int:trip_id>", methods=["GET", "POST"])
 def show(trip_id: int) -> str:
-    """Say whether a test email has arrived."""
+    """Say whether a test email has arrived; with a POST, ask whether the public URL leads here."""
     with app_state().database.read() as session:
         trip = service.get(session, trip_id)
-    return render_template("round_trips/round_trip.html", trip=trip)
+    asked = reach.ask(app_state().sealer, general_settings().public_url) if request.method == "POST" else ()
+    return render_template("round_trips/round_trip.html", trip=trip, asked=asked)
 
 
 @blueprint.app_context_processor
@@ -66,7 +77,7 @@ def _names() -> dict[str, Any]:
     return {"notice_of": Notice.from_json}
 
 
-def _seen(ending: bool) -> Seen:
+def _seen(ending: bool = False) -> Seen:
     return Seen(
         scheme=request.scheme,
         host=request.host,

@@ -268,11 +268,15 @@ def valid_sender(form: Any, field: Field) -> None:
 
 
 def valid_recipient(form: Any, field: Field) -> None:
-    """Require one email address without a name that may get email, and normalise it."""
+    """Require one email address without a name, and normalise it."""
     try:
         field.data = validate(field.data)
     except InvalidEmailAddress as error:
         raise ValidationError(str(error)) from error
+
+
+def may_get_email(_form: Any, field: Field) -> None:
+    """Refuse addresses that may not get email."""
     if not general_settings().may_send_to(field.data):
         raise ValidationError(_("Email may not go to this address: see “Who gets email” under Settings → General."))
 

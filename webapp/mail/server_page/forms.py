@@ -172,9 +172,9 @@ class MailServerForm(VersionedForm):
             self.form_errors.append(f"{self.chosen.label}: {text}")
             return False
 
-    def validate_for_test(self) -> bool:
-        """Return whether all fields are right, the recipient of the test email included."""
-        return self.validate({"test_recipient": [checks.valid_recipient]})
+    def validate_for_test(self, sends: bool = True) -> bool:
+        """Return whether all fields are right, the recipient included, who must get email if the test `sends`."""
+        return self.validate({"test_recipient": [checks.valid_recipient, *([checks.may_get_email] if sends else [])]})
 
     def tidy(self) -> None:
         """Forgive slips of copying, and fill in the provider's own host, port and user name where they are blank."""

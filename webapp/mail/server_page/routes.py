@@ -138,7 +138,8 @@ def _answer(server_id: int | None) -> Response:
 
 
 def _send_test(state: FormState) -> Response:
-    result = state.as_posted(for_test=True)
+    sends = not _sends_nothing()
+    result = state.as_posted(for_test=True, sends=sends)
     if result.entered is None or not result.valid:
         return _page(state, result)
     recipient = result.form.test_recipient.data or ""
@@ -159,7 +160,6 @@ def _send_test(state: FormState) -> Response:
     except TooManyRequests as error:
         result.form.add_error("test_recipient", retry_text(error))
         return too_many_requests(error, _page(state, result))
-    sends = not _sends_nothing()
     check = partial(examine, result.entered, state.saved, recipient, sends)
     response = progress.show(check, page, sends=sends, kept=state.to_post_again(result))
     return allow_form_targets(response, form_targets(result.form.chosen))
