@@ -81,7 +81,7 @@ def save(
         raise SetInFile(forbidden)
     if secrets_to_retype(shown, entered):
         raise SecretsRequired
-    changed = _changes_of_grant(sealer, shown, entered)
+    changed = _changes_of_grant(session, sealer, shown, entered)
     used = _goes_to_use(session, shown, entered, changed, keep_draft)
     before = fields_of(_target(session, shown) if used else shown)
     unchanged = shown is not None and used != shown.is_draft and is_unchanged(shown, entered)
@@ -154,7 +154,7 @@ def find(session: Session, server_id: int | None) -> MailServer | None:
 def stays_draft(session: Session, sealer: Sealer, entered: EnteredServer, server_id: int | None = None) -> bool:
     """Return whether these settings, saved now, would be a draft."""
     shown = find(session, server_id)
-    return not _goes_to_use(session, shown, entered, _changes_of_grant(sealer, shown, entered))
+    return not _goes_to_use(session, shown, entered, _changes_of_grant(session, sealer, shown, entered))
 
 
 def can_work(session: Session, server: MailServer) -> bool:
@@ -262,12 +262,14 @@ def _has_token(session: Session, server: MailServer) -> bool:
     return grant is not None and grant.status == GrantStatus.GENERATED
 
 
-def _changes_of_grant(sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> frozenset[str]:
+def _changes_of_grant(
+    session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer
+) -> frozenset[str]:
     """Return the changes to the server that the form showed after which its grant can't be used."""
     if shown is None:
         return frozenset()
     opened = open_secrets(sealer, shown, needed=()) if entered.new_secrets else {}
-    return grants.discarding_changes(shown, entered, opened)
+    return grants.discarding_changes(shown, entered, opened, grants.get(session, shown.id))
 
 
 def _announce(session: Session, server: MailServer, before: dict[str, object], by: str) -> None:

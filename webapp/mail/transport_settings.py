@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import idna
 
 from webapp.core.app_state import AppState
+from webapp.core.deadlines import Deadline
 from webapp.core.tls import Trust
 from webapp.mail.grants import service as grants
 from webapp.mail.grants import token_source
@@ -27,6 +28,8 @@ HOST_NAME = re.compile(rf"(?=.{{4,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
 LOCAL_DOMAINS = frozenset(
     {"arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
 )
+# Seconds to find out the name of this machine.
+OWN_NAME = 2.0
 # What the mail server itself never gets.
 NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, CLIENT_CERTIFICATE, *CLIENT_SECRETS})
 
@@ -48,7 +51,9 @@ def from_entered(
     blank = entered.secret_names - new_secrets.keys()
     opened = open_secrets(state.sealer, saved, needed=blank) if saved else {}
     secrets = {name: value for name, value in opened.items() if name in blank} | new_secrets
-    keeps_grant = saved is not None and not grants.discarding_changes(saved, entered, opened)
+    with state.database.read() as session:
+        grant = grants.get(session, saved.id) if saved is not None else None
+    keeps_grant = saved is not None and not grants.discarding_changes(saved, entered, opened, grant)
     grant_server_id = saved.id if saved is not None and keeps_grant else None
     return _settings(entered, secrets, state, general, grant_server_id, asked=True)
 
@@ -70,8 +75,16 @@ def ehlo_name(general: General, mail_from: str) -> str:
 def _candidates(general: General, mail_from: str) -> Iterator[str]:
     yield urlsplit(general.public_url).hostname or ""
     # This asks the name service, which may be slow: only if the public URL has no name.
-    yield socket.getfqdn()
+    yield _own_name()
     yield parseaddr(mail_from)[1].rpartition("@")[2]
+
+
+def _own_name() -> str:
+    """Return the full name of this machine; empty if the name service doesn't reply."""
+    try:
+        return Deadline(OWN_NAME).run(socket.getfqdn)
+    except TimeoutError:
+        return ""
 
 
 def _settings(

@@ -12,7 +12,7 @@ from tests.support.browser import Browser
 from tests.support.certificates import Authority
 from tests.support.scripted import ScriptedServer
 from webapp.mail.diagnosis import port_rules, smtp_rules
-from webapp.providers import Diagnosis
+from webapp.providers import Diagnosis, Failure
 
 pytestmark = pytest.mark.one_database
 Explain = Callable[..., str]
@@ -83,3 +83,13 @@ def test_a_security_that_only_lacks_a_trusted_certificate_is_still_the_right_one
     with ScriptedServer(tls=speaks, certificate=Authority().server()) as server:
         result = explain(server.port, chosen)
         assert str(cause) in result
+
+
+def test_only_where_every_port_swallows_connections_mail_ports_are_called_blocked() -> None:
+    swallowed, refused = Failure("connect", "timeout"), Failure("connect", "connection_refused")
+    supposed = smtp_rules.CONNECTION_TIMEOUT
+    cases: list[tuple[list[Failure], Diagnosis]] = [
+        ([swallowed] * 6, port_rules.PORTS_SWALLOWED), ([swallowed, refused], supposed), ([], supposed),
+    ]  # fmt: skip
+    for others, expected in cases:
+        assert port_rules.diagnose_ports(supposed, swallowed, others) is expected

@@ -17,7 +17,7 @@ from webapp.providers.registry import get_providers
 # Everything before an @, however it is quoted or encoded; of what VERP and SRS make of an address, too.
 _LOCAL_PART = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"|[^\s<>()\[\]:;,"\'\\]+)(?=@|%40)', re.IGNORECASE)
 # Long texts without a blank, as tokens, keys and identifiers are; and those of them that say something.
-_TOKEN = re.compile(r"[A-Za-z0-9+/_=~-]{24,}")
+_TOKEN = re.compile(r"[A-Za-z0-9+/_=~-]{20,}")
 _NO_TOKEN = re.compile(r"(TLS|ECDHE|DHE)[_-][A-Z0-9_-]+|[a-z]+([_-][a-z]+)*|[A-Z]+([_-][A-Z]+)*")
 # Shorter names, and the words of the protocol, would make every line unreadable.
 MIN_NAME_LENGTH, MIN_ENCODED_LENGTH = 3, 6

@@ -118,7 +118,9 @@ class Refresh:
             server = session.get(MailServer, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.needs_user):
             raise GrantMissing
-        if server is None or not self.registration.is_of(server.values):
+        # With the name of the account that it is for, a token is tested before that name is saved.
+        tested = {"username": grant.account} if self.asked and grant.account == self.registration.username else {}
+        if server is None or not self.registration.is_of(server.values | tested):
             # Other settings were put to use meanwhile: the tokens are for those.
             raise GrantMissing
         if self.grant_id not in (None, grant.id):

@@ -76,10 +76,13 @@ def hand_over(session: Session, draft: MailServer, server: MailServer) -> None:
         session.execute(update(table).where(table.mail_server_id == draft.id).values(mail_server_id=server.id))
 
 
-def discarding_changes(saved: MailServer, entered: EnteredServer, opened: Mapping[str, str]) -> frozenset[str]:
+def discarding_changes(
+    saved: MailServer, entered: EnteredServer, opened: Mapping[str, str], grant: Grant | None
+) -> frozenset[str]:
     """Return the entered changes that discard the grant when it is saved; empty if the grant stays.
 
-    `opened` are the saved secrets in the clear. Access tokens go where the email goes: a change of that requires the
+    `opened` are the saved secrets in the clear. The user name may become that of the account that the grant is for.
+    Access tokens go where the email goes: a change of that requires the
     client secret again, and an application without one has nothing to prove itself with, so its grant is discarded.
     """
     new_secrets = {name for name, value in entered.new_secrets.items() if opened.get(name) != value}
@@ -87,7 +90,8 @@ def discarding_changes(saved: MailServer, entered: EnteredServer, opened: Mappin
     changed = saved.differing(GRANT_SETTINGS, entered.values, entered.provider_fields) | secrets
     if not set(CLIENT_SECRETS) & set(saved.sealed_secrets):
         changed |= destination_changes(saved, entered)
-    return changed
+    is_own_account = grant is not None and grant.account and grant.account == entered.values.get("username")
+    return changed - {"username"} if is_own_account else changed
 
 
 def open_token(grant: Grant, column: str, sealer: Sealer) -> str:

@@ -24,7 +24,8 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
         params = {"provider": label, "name": settings.authentication}
         raise DeliveryError(Stage.AUTH, "unknown_authentication", params)
     # Of those it awaits, LOGIN has the most replies: three.
-    seconds = client.deadline.left(guard.SECONDS + 3 * settings.timeout)
+    # At the deadline, the connection is the first to fail, as that says more.
+    seconds = client.deadline.left(guard.SECONDS + 3 * settings.timeout) + 0.5
     call = partial(_call, method, client, settings.account)
     try:
         _try_mechanisms(client, partial(guard.run, provider.key, call, seconds, (DeliveryError, OSError), redact))

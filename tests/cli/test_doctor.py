@@ -1,0 +1,39 @@
+"""`mailroom doctor`."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.inbox import PASSWORD, Inbox
+from tests.support.scripted import ScriptedServer
+
+pytestmark = pytest.mark.one_database
+
+
+def test_a_server_through_which_mail_can_flow_is_asked_but_sends_nothing(mailroom: Command, inbox: Inbox) -> None:
+    assert mailroom("doctor").exit_code == 0
+    found = mailroom.json("doctor")
+    assert (found["ok"], found["failure"], found["diagnosis"]) == (True, None, None)
+    assert [stage["name"] for stage in found["stages"]][-2:] == ["mail", "rcpt"]
+    assert set(found["stages"][0]) == {"name", "ok", "seconds", "note"}
+    assert inbox.messages == []
+
+
+def test_an_email_is_sent_where_one_is_asked_for(mailroom: Command, inbox: Inbox) -> None:
+    assert mailroom.json("doctor", "--send", "ada@mailroom.example")["stages"][-1]["name"] == "data"
+    assert [mail["To"] for mail in inbox.messages] == ["ada@mailroom.example"]
+
+
+def test_a_server_is_chosen_by_name_and_its_failure_explained(
+    mailroom: Command, inbox: Inbox, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 Bad credentials"}, tls="starttls")
+    port = ("--port", str(server.port), "--password-stdin")
+    assert mailroom("mail", "set", *port, stdin=f"{PASSWORD}\n").exit_code == 0
+    result, found = mailroom("doctor", "--server", "custom"), mailroom.json("doctor", "--server", "Custom")
+    assert (result.exit_code, found["ok"], found["failure"]["stage"]) == (1, False, "auth")
+    assert set(found["failure"]) == {"stage", "reply", "error"}
+    assert set(found["diagnosis"]) >= {"cause", "steps", "help_url", "fix", "confidence"}
+    assert found["diagnosis"]["cause"] in result.stdout
+    assert "There is no mail server named nobody." in mailroom("doctor", "--server", "nobody").stderr

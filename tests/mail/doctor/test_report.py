@@ -1,0 +1,59 @@
+"""The text of a check that is shared: nothing in it is secret or personal, whatever a server wrote."""
+
+import pytest
+
+from webapp.mail.doctor.report import shareable
+from webapp.mail.redaction import REDACTED
+
+NAMES = ["ada.lovelace", "mailroom@example.org", "Mailroom", "eve@example.com"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 <eve@example.com>: no such user",
+        "RCPT TO:<\"ada lovelace\"@example.com>",
+        "user=eve@example.com,",
+        "mailto:eve%40example.com",
+        "bounces+eve=example.com@list.example.net",
+        "EVE@EXAMPLE.COM",
+        "ädä@example.com",
+        "535 user Ada.Lovelace is unknown",
+        "535 eve of example.com is unknown",
+        "bWFpbHJvb21AZXhhbXBsZS5vcmc=",
+        "(eve'ada@example.com)",
+    ],
+)  # fmt: skip
+def test_of_addresses_only_the_domain_is_shown(text: str) -> None:
+    shown = shareable(text, NAMES).casefold()
+    for name in ("ada", "eve", "ädä", "lovelace", "bwfpbhj"):
+        assert name not in shown
+    assert REDACTED in shown
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "eyJhbGciOiJub25lIn0eyJzdWIiOiJhZGEifQ",
+        "ya29.a0AfH6SMBx_Kk3-9xQwErTyUiOpAsDfGhJkLzXcVbNm",
+        "SG.0123456789abcdefghijkl.ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg",
+        "QWxhZGRpbjpvcGVuIHNlc2FtZSBhbmQgbW9yZQ==",
+    ],
+)
+def test_what_may_be_a_token_is_left_out(token: str) -> None:
+    shown = shareable(f"535 the token {token} is invalid", [])
+    assert all(part not in shown for part in token.split(".") if len(part) > 8)
+    assert shown.startswith("535 the token ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384",
+        "220 mail-eopbgr80049.outbound.protection.outlook.com ESMTP",
+        "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+        "EHLO mailroom-of-a-quite-long-name.example.org",
+    ],
+)
+def test_what_says_something_stays(text: str) -> None:
+    assert shareable(text, []) == text

@@ -1,0 +1,124 @@
+"""The check of a mail server: what it shows, how long it takes at most, and that it can be stopped."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.certificates import Authority
+from tests.support.grants import GrantOwner
+from tests.support.inbox import PASSWORD, Inbox
+from tests.support.scripted import ScriptedServer
+from tests.support.token_inbox import TokenInbox, running_token_inbox
+from webapp.core.app_state import AppState
+from webapp.core.deadlines import Deadline
+from webapp.mail import servers
+from webapp.mail.doctor import service, trials
+from webapp.mail.doctor.examination import Examination, Fix, Progress
+from webapp.mail.doctor.service import examine
+from webapp.mail.models import MailServer
+from webapp.mail.servers import EnteredServer
+from webapp.mail.transcript import Stage
+from webapp.providers.registry import get_providers
+
+pytestmark = pytest.mark.one_database
+Check = Callable[..., Examination]
+RECIPIENT = "eve@example.org"
+
+
+@pytest.fixture
+def check(app: Flask, inbox: Inbox, state: AppState) -> Check:
+    """Check the saved server, with changes, and send nothing."""
+
+    def check(progress: Progress | None = None, sends: bool = False, **changes: Any) -> Examination:
+        with state.database.read() as session:
+            server = servers.primary(session)
+        assert server is not None
+        provider, values = get_providers()[server.provider], {**server.values, **changes}
+        entered = EnteredServer(provider, values, server.provider_fields, {"password": PASSWORD})
+        with app.app_context():
+            return examine(entered, server, RECIPIENT, sends, progress)
+
+    return check
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Progress:
+    """A check that has two seconds, in the proportions of a real one."""
+    monkeypatch.setattr(service, "CONNECTING", 1.2)
+    monkeypatch.setattr(trials, "TRIAL", 0.6)
+    return Progress(Deadline(2))
+
+
+def test_each_stage_says_what_it_found(check: Check, inbox: Inbox) -> None:
+    found = check()
+    notes = {one.stage: one.note for one in found.stages}
+    assert list(notes) == [
+        Stage.LOOKUP, Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.TLS, Stage.AUTH, Stage.MAIL, Stage.RCPT,
+    ]  # fmt: skip
+    assert (notes[Stage.LOOKUP], notes[Stage.CONNECT], notes[Stage.AUTH]) == ("127.0.0.1", "IPv4", "PLAIN")
+    assert "TLSv1" in notes[Stage.TLS]
+    assert "AUTH" in notes[Stage.EHLO]
+    assert all(note.startswith("2") for note in (notes[Stage.GREETING], notes[Stage.MAIL], notes[Stage.RCPT]))
+    assert found.ok
+    assert inbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "security"),
+    [
+        ({"stall_at": "GREETING"}, "starttls"),
+        ({"stall_at": "TLS", "tls": "tls"}, "tls"),
+        ({"drip": 0.1}, "none"),
+        ({"stall_at": "AUTH"}, "none"),
+        ({"stall_at": "END"}, "none"),
+    ],
+)
+def test_a_check_ends_in_time_whatever_the_server_does(
+    behaviour: dict[str, Any],
+    security: str,
+    check: Check,
+    hurried: Progress,
+    scripted: Callable[..., ScriptedServer],
+) -> None:
+    server, began = scripted(**behaviour), time.monotonic()
+    found = check(hurried, sends=True, port=server.port, security=security, timeout=60)
+    assert time.monotonic() - began < 3
+    assert found.failure is not None
+    assert "timeout" in (found.failure.code, found.failure.params.get("cause"))
+
+
+def test_a_stopped_check_leaves_the_server_at_once(check: Check, scripted: Callable[..., ScriptedServer]) -> None:
+    server, progress, began = scripted(stall_at="EHLO"), Progress(), time.monotonic()
+    threading.Timer(0.3, progress.deadline.stop).start()
+    found = check(progress, port=server.port, security="none", timeout=60)
+    assert time.monotonic() - began < 3
+    assert (found.failure and found.failure.code, found.attempts) == ("stopped", ())
+
+
+@pytest.fixture
+def token_inbox(authority: Authority, granted: GrantOwner) -> Iterator[TokenInbox]:
+    """A mail server that accepts access tokens."""
+    with running_token_inbox(authority, granted.provider) as inbox:
+        yield inbox
+
+
+def test_the_account_of_the_token_is_offered_as_user_name_and_keeps_the_token(
+    granted: GrantOwner, token_inbox: TokenInbox, app: Flask
+) -> None:
+    where = {"host": token_inbox.host, "port": token_inbox.port, "security": token_inbox.security}
+    with granted.state.database.transaction() as session:
+        server = session.get_one(MailServer, granted.server.id)
+        account, server.username = server.username, "alias@mailroom.example"
+        for name, value in where.items():
+            setattr(server, name, value)
+    with app.app_context():
+        found = examine(granted.entered(username="alias@mailroom.example", **where), granted.server, RECIPIENT, False)
+        assert found.fix == Fix({"username": account}, verified=True)
+        again = examine(granted.entered(username=account, **where), granted.server, RECIPIENT, False)
+    assert again.failure is None
+    notes = [one.note for one in found.stages if one.stage is Stage.TOKEN]
+    assert all(note.startswith(account) and note.endswith(" UTC") for note in notes)
