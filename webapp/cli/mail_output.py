@@ -1,6 +1,6 @@
 """What `mailroom mail` prints: a mail server, the result of a test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from shlex import quote
 from typing import Any
@@ -11,6 +11,7 @@ from webapp.cli.options import option
 from webapp.cli.output import clean, moment, one_line, print_fields, print_table
 from webapp.cli.status import HEADLINES
 from webapp.core import certificates
+from webapp.mail.deliverability.findings import Finding
 from webapp.mail.diagnosis.service import to_data
 from webapp.mail.doctor.examination import Attempt, Examination
 from webapp.mail.doctor.report import outcome, route_error
@@ -111,6 +112,17 @@ def print_examination(found: Examination) -> None:
         click.echo("\nThe conversation:")
     for line in found.lines:
         click.echo(f"{line.mark} {one_line(line.text)}")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what the DNS says about a sender, and the records to publish."""
+    if findings:
+        click.echo("\nDeliverability:")
+    for finding in findings:
+        click.echo(f"{finding.subject} {finding.level}: {one_line(str(finding.text))}")
+        for record in finding.records:
+            value = record.value or f"({record.source})"
+            click.echo(f"  publish: {record.name} {record.type} {one_line(value)}")
 
 
 def _passed(found: Examination) -> str:
