@@ -128,12 +128,16 @@ def test_the_server_in_use_sends_until_the_draft_replaces_it(
     use_a_password(walker, mail_server)
     fill_in(walker, google, "google")
     assert walker.sees("The settings below are a draft")
-    assert walker.sees("Mail server in use: Custom (localhost)")
-    allow(walker)
-    assert invite(walker, site, mail_server).username == USERNAME
+    draft = walker.page.url
     walker.open(f"{site.url}/settings/mail")
+    assert walker.sees("Mail server in use: Custom (localhost)")
+    walker.follow("Open the draft")
+    allow(walker)
+    assert walker.page.url == draft
+    assert invite(walker, site, mail_server).username == USERNAME
+    walker.open(draft)
     send(walker, google)
-    walker.press("Use these settings")
+    walker.press("save")
     assert walker.sees("Mail server in use: Google (smtp.gmail.com)")
     assert invite(walker, site, google.inbox).username == MAILBOX
     assert walker.complaints == []

@@ -176,3 +176,10 @@ def test_alerts_about_a_replaced_server_are_resolved(drafted: GrantOwner) -> Non
     with drafted.state.database.read() as session:
         assert session.scalars(select(ExpiryAlert)).all() == []
     assert events(drafted)[-1] == "expiry_alert.resolved"
+
+
+def test_the_server_in_use_keeps_its_id_and_is_named_after_its_provider(drafted: GrantOwner) -> None:
+    before = rows(drafted)[servers.PRIMARY]
+    drafted.save(**WITH_PASSWORD, provider="google", host="smtp.gmail.com")
+    after = rows(drafted)[servers.PRIMARY]
+    assert (before.name, after.id, after.name) == ("Custom", before.id, "Google")

@@ -8,18 +8,18 @@ from flask import Flask
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from webapp.core.app_state import app_state
+from webapp.core.app_state import AppState, app_state
 from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import alerts, certificates
 from webapp.mail.grants import renewal, token_source
-from webapp.mail.models import AuthorizationRequest
+from webapp.mail.models import AuthorizationRequest, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.providers.registry import UnknownProvider
-from webapp.settings.service import general
+from webapp.settings.service import General, general
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +46,18 @@ def refresh_grants(now: datetime) -> None:
 
 
 def check_certificate(now: datetime) -> None:
-    """Connect to the server to see its certificate, without authenticating, if it was not seen for a day."""
+    """Connect to each server that is used to see its certificate, if it was not seen for a day."""
     state = app_state()
     with state.database.read() as session:
-        server, present = servers.primary(session), general(session, state.config)
-    if server is None or not certificates.needs_check(server, now):
-        return
+        used, present = servers.in_order(session), general(session, state.config)
+    for server in used:
+        if certificates.needs_check(server, now):
+            _check_certificate(server, state, present)
+
+
+def _check_certificate(server: MailServer, state: AppState, present: General) -> None:
     try:
+        # Without authenticating.
         settings = replace(transport_settings.load(server, state, present), authentication="none", tokens=None)
         with SmtpConnection(settings) as connection:
             certificates.record(state.database, server, connection.certificate)

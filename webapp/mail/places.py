@@ -1,5 +1,6 @@
 """The places of mail servers: their order, names, what they are used for, and their deletion."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import update
@@ -11,6 +12,7 @@ from webapp.mail import audit_events, servers, signals
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MAX_NAME_LENGTH, MailServer
 from webapp.mail.servers import PRIMARY
+from webapp.providers.registry import get_providers
 
 # More than there are servers: while they are numbered anew, no two have the same position.
 FAR = 1000
@@ -124,6 +126,14 @@ def remove(session: Session, server: MailServer) -> None:
     grants.discard(session, server)
     session.delete(server)
     session.flush()
+
+
+def follow_provider(session: Session, server: MailServer, former: str) -> None:
+    """Name a server after its new provider, if it was named after the former one and nobody chose another name."""
+    label = get_providers().name(former)
+    automatic = re.fullmatch(re.escape(label) + r"( \d+)?", server.name) is not None
+    if former != server.provider and automatic and not servers.locked(session, server):
+        server.name = free_name(session, get_providers().name(server.provider))
 
 
 def free_name(session: Session, wanted: str) -> str:

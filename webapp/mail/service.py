@@ -98,6 +98,8 @@ def save(
         return save(session, sealer, entered, by, version, server_id, keep_draft)
     grants.prepare(session, row, entered.method)
     server = _put_to_use(session, row) if used and row.is_draft else row
+    if before and not server.is_draft:
+        places.follow_provider(session, server, str(before["provider"]))
     _announce(session, server, before, by)
     # After the messages, in the order in which the outbox locks both.
     grants.ask_again(session)
@@ -120,6 +122,8 @@ def use(session: Session, server_id: int, by: str, version: int | None = None) -
         raise SetInFile(forbidden)
     used = _put_to_use(session, server)
     used.updated_by = by
+    if before:
+        places.follow_provider(session, used, str(before["provider"]))
     _announce(session, used, before, by)
     grants.ask_again(session)
     return Saved(used)

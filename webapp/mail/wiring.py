@@ -51,7 +51,7 @@ def _expiry_alerts() -> str:
     """Render the alerts at the top of every administrator's page."""
     try:
         with app_state().database.read_columns() as connection:
-            found = [expiry for expiry in expiries.current(connection, clock.now()) if expiry.needs_attention]
+            found = [expiry for expiry in expiries.of_all(connection, clock.now()) if expiry.needs_attention]
     except Exception:
         # The error page has this panel too, and the database may be what failed.
         log.exception("expiry alerts cannot be read")

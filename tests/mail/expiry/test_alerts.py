@@ -21,8 +21,9 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail import audit_events
 from webapp.mail.expiry.certificates import record
-from webapp.mail.models import ExpiryAlert
+from webapp.mail.models import ExpiryAlert, MailServer
 from webapp.mail.oauth.errors import TokenRefused
+from webapp.mail.service import NEW
 from webapp.mail.transport.smtp import Certificate
 from webapp.outbox.models import Message, MessageState
 from webapp.webhooks import service as webhooks
@@ -161,7 +162,7 @@ def test_the_webhook_event_says_what_expires_when(
         "text": "The mail server's client secret expires on 30 November 2026.",
         "what": "client_secret",
         "ends_at": "2026-11-30T23:59:59Z",
-        "mail_server": {"provider": "custom", "host": "localhost"},
+        "mail_server": {"name": "Custom", "provider": "custom", "host": "localhost"},
         "url": "https://mailroom.example/settings/mail",
     }
 
@@ -208,3 +209,15 @@ def test_a_former_administrator_gets_no_email(expiring: Inbox, state: AppState, 
         session.execute(update(User).values(role=Role.MEMBER))
     deliver()
     assert expiring.messages == []
+
+
+def test_an_alert_about_one_of_several_servers_names_it(owner: GrantOwner, send_alerts: SendAlerts) -> None:
+    with_password = {"authentication": "password", "secrets": {"password": "in use"}}
+    owner.save(**with_password)
+    fallback = owner.save(**with_password, host="smtp.second.example", server_id=NEW).server
+    expired = update(MailServer).where(MailServer.id == fallback.id)
+    with owner.state.database.transaction() as session:
+        session.execute(expired.values(security="tls", certificate_expires_at=clock.now()))
+    send_alerts()
+    [message] = messages(owner.state)
+    assert message.data["server"] == "Custom 2"

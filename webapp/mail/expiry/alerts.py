@@ -15,14 +15,13 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.core import i18n
 from webapp.core.app_state import app_state
-from webapp.mail import audit_events, signals, webhook_events
+from webapp.mail import audit_events, servers, signals, webhook_events
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, MailServer
-from webapp.mail.servers import find_saved
 from webapp.settings.service import general
 from webapp.webhooks import events as webhooks
 from webapp.webhooks.registry import EventType
@@ -42,10 +41,9 @@ def send_alerts(now: datetime) -> None:
         if not list(_changes(session, now)):
             return
     with database.transaction() as session:
-        server = find_saved(session, lock=True).primary
-        if server is None:
-            return
+        servers.lock_all(session)
         for alert, expiry in _changes(session, now):
+            server = session.get_one(MailServer, expiry.server_id if expiry else alert.mail_server_id if alert else 0)
             if expiry is None:
                 _resolve(session, server, alert)
             else:
@@ -54,7 +52,9 @@ def send_alerts(now: datetime) -> None:
 
 def is_current(session: Session, alerted: Expiry, now: datetime) -> bool:
     """Return whether an alert is still true."""
-    found = next((one for one in expiries.current(session, now) if one.subject is alerted.subject), None)
+    same = (one for one in expiries.of_all(session, now) if one.subject is alerted.subject)
+    # Messages of earlier versions don't say which server they are about.
+    found = next((one for one in same if alerted.server_id in (0, one.server_id)), None)
     if found is None or not found.needs_attention:
         return False
     return alerted.state is ExpiryState.EXPIRING or found.state is not ExpiryState.EXPIRING
@@ -62,13 +62,14 @@ def is_current(session: Session, alerted: Expiry, now: datetime) -> bool:
 
 def _changes(session: Session, now: datetime) -> Iterator[tuple[ExpiryAlert | None, Expiry | None]]:
     """Return alerts to raise or update, with their expiry, and alerts to resolve, without one."""
-    alerts = {ExpirySubject(alert.subject): alert for alert in session.scalars(select(ExpiryAlert))}
-    present = {expiry.subject: expiry for expiry in expiries.current(session, now)}
-    for subject, alert in alerts.items():
-        if _is_resolved(present.get(subject)):
+    saved = session.scalars(select(ExpiryAlert))
+    alerts = {(alert.mail_server_id, ExpirySubject(alert.subject)): alert for alert in saved}
+    present = {(expiry.server_id, expiry.subject): expiry for expiry in expiries.of_all(session, now)}
+    for key, alert in alerts.items():
+        if _is_resolved(present.get(key)):
             yield alert, None
-    for subject, expiry in present.items():
-        previous = alerts.get(subject)
+    for key, expiry in present.items():
+        previous = alerts.get(key)
         if expiry.needs_attention and (previous is None or _differs(previous, expiry)):
             yield previous, expiry
 
@@ -130,7 +131,7 @@ def _call_webhooks(
         text,
         what=alert.subject,
         ends_at=webhooks.iso(alert.expires_at) if alert.expires_at else None,
-        mail_server={"provider": server.provider, "host": server.host},
+        mail_server={"name": server.name, "provider": server.provider, "host": server.host},
         url=webhooks.mail_server_url(general(session, app_state().config)),
         **more,
     )

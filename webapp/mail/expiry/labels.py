@@ -73,7 +73,14 @@ _UNKNOWN = {
 
 
 def summary(expiry: Expiry) -> str:
-    """Return the sentence of an alert."""
+    """Return the sentence of an alert, after the name of the mail server if there are several."""
+    text = _summary(expiry)
+    if not expiry.server:
+        return text
+    return _("%(server)s: %(text)s", **i18n.isolate({"server": expiry.server}), text=text)
+
+
+def _summary(expiry: Expiry) -> str:
     day = format_date(expiry.expires_at, "long") if expiry.expires_at else ""
     if expiry.state is ExpiryState.REFUSED:
         return _("The provider refused to refresh the mail server's access token, most recently on %(day)s.", day=day)

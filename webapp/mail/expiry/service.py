@@ -5,7 +5,7 @@ so its alert starts when the last quarter of its lifetime begins and it has not 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -20,8 +20,11 @@ from webapp.providers.oauth2 import LABELS
 
 AHEAD = timedelta(days=14)
 AnyRow = Row[*tuple[Any, ...]]
-_PRIMARY_AND_GRANT = (
+_USED_WITH_GRANT = (
     select(
+        MailServer.id.label("server_id"),
+        MailServer.position,
+        MailServer.name,
         MailServer.authentication,
         MailServer.secret_expires_on,
         MailServer.security,
@@ -40,7 +43,8 @@ _PRIMARY_AND_GRANT = (
         Grant.refresh_expiry_slides,
     )
     .outerjoin(Grant, Grant.mail_server_id == MailServer.id)
-    .where(MailServer.position == PRIMARY)
+    .where(MailServer.position.is_not(None))
+    .order_by(MailServer.position)
 )
 
 
@@ -70,7 +74,7 @@ class ExpiryState(StrEnum):
 class Expiry:
     """When one thing expires; for a REFUSED grant, `expires_at` is when it was refused.
 
-    `seen_at` is when a certificate was presented.
+    `seen_at` is when a certificate was presented, `server` the name of the mail server if several are used.
     """
 
     subject: ExpirySubject
@@ -78,6 +82,8 @@ class Expiry:
     expires_at: datetime | None = None
     renews_automatically: bool = False
     seen_at: datetime | None = None
+    server_id: int = 0
+    server: str = ""
 
     @property
     def needs_attention(self) -> bool:
@@ -87,21 +93,32 @@ class Expiry:
     def to_data(self) -> dict[str, Any]:
         """Return it as the data of a message."""
         expires_at = self.expires_at.isoformat() if self.expires_at else None
-        return {"subject": self.subject, "state": self.state, "expires_at": expires_at}
+        server = {"server_id": self.server_id, "server": self.server}
+        return {"subject": self.subject, "state": self.state, "expires_at": expires_at, **server}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Expiry":
         """Return it from the data of a message."""
         expires_at = datetime.fromisoformat(data["expires_at"]) if data["expires_at"] else None
-        return cls(ExpirySubject(data["subject"]), ExpiryState(data["state"]), expires_at)
+        # Messages of earlier versions are about the only mail server that there was.
+        server = {"server_id": data.get("server_id", 0), "server": data.get("server", "")}
+        return cls(ExpirySubject(data["subject"]), ExpiryState(data["state"]), expires_at, **server)
 
 
 def current(session: Session | Connection, now: datetime) -> list[Expiry]:
-    """Return the expiry dates of the saved mail server; none if no server is saved."""
-    row = session.execute(_PRIMARY_AND_GRANT).first()
-    if row is None:
-        return []
-    return expiries_of(row, None if row.grant_id is None else row, now)
+    """Return the expiry dates of the primary; none if no server is saved."""
+    row = session.execute(_USED_WITH_GRANT.where(MailServer.position == PRIMARY)).first()
+    return [] if row is None else expiries_of(row, None if row.grant_id is None else row, now)
+
+
+def of_all(session: Session | Connection, now: datetime) -> list[Expiry]:
+    """Return the expiry dates of all mail servers that are used, which are named if there are several."""
+    rows = session.execute(_USED_WITH_GRANT).all()
+    return [
+        replace(expiry, server_id=row.server_id, server=row.name if len(rows) > 1 else "")
+        for row in rows
+        for expiry in expiries_of(row, None if row.grant_id is None else row, now)
+    ]
 
 
 def expiries_of(server: MailServer | AnyRow, grant: Grant | AnyRow | None, now: datetime) -> list[Expiry]:

@@ -89,7 +89,8 @@ def page_context(state: FormState, result: FormResult, test: Examination | None 
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
         context = _servers_context(session, saved, primary)
-        expiry_dates = _expiry_dates(session, saved)
+        # Read anew: a test of it may have seen another certificate.
+        expiry_dates = _expiry_dates(session, servers.by_id(session, saved.id) if saved else None)
         saves_draft = entered is not None and stays_draft(session, app_state().sealer, entered, state.server_id)
     is_draft = saved is not None and saved.is_draft
     return {
