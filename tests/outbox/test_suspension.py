@@ -12,6 +12,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.outbox import service
 from webapp.outbox.models import Message, MessageState
+from webapp.outbox.status import Flow, delivery_status
 
 Act = Callable[[], None]
 Scripted = Callable[..., ScriptedServer]
@@ -185,3 +186,14 @@ def test_messages_wait_while_the_server_refuses_the_sender_or_this_machine(
     deliver()
     assert {(get_message(one).state, get_message(one).waits_for_server) for one in ids} == {(QUEUED, True)}
     assert sum(get_message(one).attempts for one in ids) == 2
+
+
+@pytest.mark.one_database
+def test_one_message_shows_that_nothing_goes_out_where_the_server_wants_a_sign_in(
+    enqueue: Enqueue, deliver: Act, database: Database, scripted: Scripted, use_server: UseServer
+) -> None:
+    enqueue()
+    use_server(scripted({"MAIL": "530 5.7.0 Authentication required"}))
+    deliver()
+    with database.read() as session:
+        assert delivery_status(session, clock.now()).flow is Flow.STOPPED

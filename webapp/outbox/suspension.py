@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, fun
 from sqlalchemy.orm import Session
 
 from webapp.mail.transcript import Stage
+from webapp.mail.transport.rejections import concerns_everyone
 from webapp.outbox.claims import (
     IS_QUEUED,
     MESSAGE_WAITS,
@@ -56,9 +57,9 @@ def suspend(
 
     If they don't, what else its run has claimed is queued again and waits with the others. Everything that is due
     in the lane waits, and this message is the next to be tried, so that its attempts make the waits grow. At the
-    SUSPECT_STAGES this message may be the cause, and waits alone at first.
+    SUSPECT_STAGES this message may be the cause, unless the reply rules that out, and waits alone at first.
     """
-    if failure.stage in SUSPECT_STAGES:
+    if _may_be_cause(failure):
         again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
         return _hold_suspect(session, message, again, failure, now, provider, lane)
     settings = failure.stage == LocalStage.SETTINGS
@@ -90,7 +91,7 @@ def suspend_new(session: Session, now: datetime, lane: Lane = EVERYTHING) -> Non
     failed sign-ins. A server that lets us in gets each new message at once.
     """
     waiting = next_to_try(session, lane)
-    if waiting is None or waiting.next_attempt_at <= now or waiting.failure_stage in SUSPECT_STAGES:
+    if waiting is None or waiting.next_attempt_at <= now or _may_be_cause(waiting.failure):
         return
     new = and_(is_due(now), Message.attempts == 0, ~Message.waits_for_server)
     values = {
@@ -127,6 +128,13 @@ def forget(session: Session, now: datetime) -> None:
 def next_to_try(session: Session, lane: Lane = EVERYTHING) -> Message | None:
     """Return the message that is tried next of those that failed and wait for the servers of a lane."""
     return session.scalar(_restricted(_NEXT_TO_TRY, lane))
+
+
+def _may_be_cause(failure: Failure | None) -> bool:
+    """Return whether the message may be the cause of a failure that others may have too."""
+    if failure is None or failure.stage not in SUSPECT_STAGES:
+        return False
+    return not concerns_everyone(failure.stage, failure.reply)
 
 
 def _hold_suspect(

@@ -28,7 +28,7 @@ _OF_THE_SENDER = frozenset({Cause.SENDER_NOT_ALLOWED, Cause.SENDER_DOMAIN, Cause
 # Rejections of whoever signs in or doesn't: no message, sender or recipient changes anything.
 _OF_EVERYONE = frozenset({
     Cause.CREDENTIALS, Cause.APP_PASSWORD_NEEDED, Cause.AUTH_DISABLED, Cause.AUTH_REQUIRED, Cause.AUTH_MECHANISM,
-    Cause.TOKEN_REJECTED, Cause.TLS_REQUIRED, Cause.ACCOUNT_SUSPENDED, Cause.TOO_MANY_ATTEMPTS,
+    Cause.TOKEN_REJECTED, Cause.TLS_REQUIRED,
 })  # fmt: skip
 # Known from the size announced in MAIL.
 _KNOWN_AT_MAIL = frozenset({Cause.MESSAGE_TOO_LARGE})
@@ -81,5 +81,7 @@ def may_be_sent_elsewhere(error: DeliveryError) -> bool:
 
 def concerns_everyone(stage: str, reply: str) -> bool:
     """Return whether a rejection is certainly about who signs in, so that the message can't be its cause."""
-    reading = read(stage, reply) if reply else None
-    return reading is not None and reading.cause in _OF_EVERYONE and reading.confidence == "high"
+    if stage != Stage.MAIL and not reply.startswith("53"):
+        return False
+    reading = read(stage, reply)
+    return reading.cause in _OF_EVERYONE and reading.confidence == "high"
