@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.conftest import PUBLIC_URL
 from tests.support.inbox import PASSWORD, Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.cli.mail_options import HELP
@@ -31,7 +32,8 @@ def settings_of(server: Inbox | ScriptedServer) -> list[str]:
 
 
 def test_a_test_email_arrives_and_the_exit_code_is_0(mailroom: Command, inbox: Inbox) -> None:
-    assert mailroom("mail", "test", "--to", "ada@mailroom.example").exit_code == 0
+    result = mailroom("mail", "test", "--to", "ada@mailroom.example")
+    assert (result.exit_code, f"{PUBLIC_URL}/settings/mail/round-trips/1" in result.stdout) == (0, True)
     test = mailroom.json("mail", "test", "--to", "ada@mailroom.example")
     assert (test["ok"], test["failure"], test["diagnosis"]) == (True, None, None)
     assert [stage["name"] for stage in test["stages"]][-4:] == ["auth", "mail", "rcpt", "data"]

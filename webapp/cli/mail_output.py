@@ -17,9 +17,11 @@ from webapp.mail.doctor.examination import Attempt, Examination
 from webapp.mail.doctor.report import outcome, route_error
 from webapp.mail.expiry.service import Expiry
 from webapp.mail.models import Grant, MailServer
+from webapp.mail.round_trips.service import RESULTS
 from webapp.mail.servers import COLUMNS, TRUST
 from webapp.mail.transcript import stage_label
 from webapp.outbox.status import Flow
+from webapp.settings.context import general_settings
 
 
 def server_to_dict(server: MailServer) -> dict[str, Any]:
@@ -127,7 +129,9 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def _passed(found: Examination) -> str:
     if found.sends:
-        return f"{found.host} accepted the email to {found.recipient} in {found.seconds:.2f} seconds."
+        accepted = f"{found.host} accepted the email to {found.recipient} in {found.seconds:.2f} seconds."
+        page = f"{general_settings().public_url}{RESULTS}{found.trip.id}" if found.trip else ""
+        return f"{accepted}\nWhether it arrives: {page}" if page else accepted
     return f"{found.host} accepts email to {found.recipient}. Nothing was sent. It took {found.seconds:.2f} seconds."
 
 

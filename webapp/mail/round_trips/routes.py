@@ -63,7 +63,7 @@ def answer(question: str) -> Response:
     return jsonify(given)
 
 
-@blueprint.route("/settings/mail/round-trips/<int:trip_id>", methods=["GET", "POST"])
+@blueprint.route(f"{service.RESULTS}<int:trip_id>", methods=["GET", "POST"])
 def show(trip_id: int) -> str:
     """Say whether a test email has arrived; with a POST, ask whether the public URL leads here."""
     with app_state().database.read() as session:

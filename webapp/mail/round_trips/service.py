@@ -14,7 +14,8 @@ from webapp.core.sealing import sha256_hex
 from webapp.mail.round_trips.models import RoundTrip
 from webapp.mail.round_trips.notices import Notice
 
-PATH = "/round-trip/"
+# Of the link, and of the page that says whether it was followed.
+PATH, RESULTS = "/round-trip/", "/settings/mail/round-trips/"
 RETENTION = timedelta(days=7)
 # Of an id: what an integer column takes.
 MAX_ID = 2**31 - 1
