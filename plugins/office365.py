@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from webapp.providers import Connection, Dns, ExpectedClaims, Limits, OAuth2, Password, Provider, _, hookimpl
 
 from .office365_diagnoses import HELP, MAILBOX_SWITCH, PASSWORD_RULES
-from .office365_oauth2 import GRANT_CONSENT, MAIL_SERVER_RULES, OAUTH2_HELP, TOKEN_RULES, TOKEN_VALID
+from .office365_oauth2 import GRANT_CONSENT, MAIL_SERVER_RULES, NOT_ADMITTED, OAUTH2_HELP, TOKEN_RULES
 
 AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
 
@@ -32,7 +32,7 @@ CLIENT_CREDENTIALS_STEPS = [
     SECRET,
     _("Under API permissions, add the Office 365 Exchange Online application permission SMTP.SendAsApp."),
     GRANT_CONSENT,
-    *TOKEN_VALID.steps,
+    *NOT_ADMITTED.steps,
     GENERATE_TOKEN,
 ]
 DEVICE_STEPS = [

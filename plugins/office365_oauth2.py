@@ -154,9 +154,18 @@ TOKEN_EXPIRED = Diagnosis(
     [_("Correct this machine's date and time.")],
 )
 TOKEN_VALID = Diagnosis(
+    _("The access token is valid for this account, but the mailbox rejects it: sending by SMTP may be turned off."),
+    [
+        MAILBOX_SWITCH,
+        _("Check that the account has a license with a mailbox, and that its sign-in isn't blocked."),
+    ],
+    OAUTH2_HELP,
+    confidence="medium",
+)
+NOT_ADMITTED = Diagnosis(
     _(
-        "The access token is valid, but the mailbox rejects it: sending by SMTP is turned off, "
-        "or a permission is missing."
+        "The access token is valid and has the required role, but the mailbox doesn't admit the application, or "
+        "sending by SMTP is turned off for it."
     ),
     [
         MAILBOX_SWITCH,
@@ -170,6 +179,7 @@ TOKEN_VALID = Diagnosis(
         ),
     ],
     OAUTH2_HELP,
+    confidence="medium",
 )
 
 # Microsoft's AADSTS numbers say what is wrong. The error that they come with has changed over the years, as from
@@ -213,6 +223,7 @@ WRONG_CLAIMS = {
     "token_wrong_scope": NO_SMTP_SEND,
     "token_wrong_role": NO_SEND_AS_APP,
     "token_wrong_mailbox": OTHER_MAILBOX,
+    "token_role_as_expected": NOT_ADMITTED,
     "": TOKEN_VALID,
 }
 MAIL_SERVER_RULES = [

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from plugins import google, office365_diagnoses, sendgrid
+from plugins import google, office365_diagnoses, office365_oauth2, sendgrid
 from webapp.mail.diagnosis import reply_texts, smtp_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.providers import Diagnosis, Failure, Text
@@ -119,6 +119,31 @@ def test_a_known_reply_has_its_diagnosis(
 ) -> None:
     with app.test_request_context():
         assert cause_of(provider, {"authentication": "password"}, Failure(stage, reply=reply)) == expected.cause
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "expected"),
+    [
+        ("auth", "535 5.7.139 SmtpClientAuthentication is disabled for the Tenant.", office365_diagnoses.TENANT_OFF),
+        ("auth", "535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.", office365_diagnoses.MAILBOX_OFF),
+        (
+            "auth",
+            "535 5.7.139 the request did not meet the criteria to be authenticated.",
+            office365_oauth2.CONDITIONAL,
+        ),
+        (
+            "data",
+            "554 5.2.252 SendAsDenied; a@x.example not allowed to send as b@x.example",
+            office365_diagnoses.SEND_AS,
+        ),
+    ],
+)
+def test_what_is_not_wrong_with_a_token_is_told_from_the_reply(
+    app: Flask, stage: str, reply: str, expected: Diagnosis
+) -> None:
+    failure = Failure(stage, "token_as_expected" if stage == "auth" else "", reply=reply)
+    with app.test_request_context():
+        assert cause_of("office365", {"authentication": "client_credentials"}, failure) == expected.cause
 
 
 @pytest.mark.parametrize(("host", "stage", "reply", "expected"), KNOWN_HOSTS)

@@ -191,7 +191,7 @@ def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> No
         ({"aud": ["https://outlook.office365.com/", "x"], "scp": ["SMTP.Send"]}, office365_oauth2.TOKEN_VALID),
         ({"scp": "Mail.Send"}, office365_oauth2.NO_SMTP_SEND),
         ({"scp": None, "roles": ["Mail.Send"], "upn": None}, office365_oauth2.NO_SEND_AS_APP),
-        ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, office365_oauth2.TOKEN_VALID),
+        ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, office365_oauth2.NOT_ADMITTED),
         ({"upn": "eve@mailroom.example"}, office365_oauth2.OTHER_MAILBOX),
         ({"exp": 1}, office365_oauth2.TOKEN_EXPIRED),
     ],
@@ -202,6 +202,7 @@ def test_microsofts_rejection_is_diagnosed_by_the_tokens_claims(
     token = unsigned({name: value for name, value in (VALID_CLAIMS | claims).items() if value is not None})
     found = diagnose_rejection(owner, scripted, "535 5.7.3 Authentication unsuccessful [A.PROD]", token, "office365")
     assert found.cause == expected.cause
+    assert "access token" in str(found.evidence[0])
 
 
 def test_only_a_wrong_claim_is_shown(owner: GrantOwner) -> None:

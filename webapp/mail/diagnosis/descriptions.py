@@ -32,6 +32,7 @@ TEXTS = {
     "unknown_authentication": _("%(provider)s has no authentication method named %(name)s."),
     # Of an access token that a mail server rejected, besides the server's reply.
     "token_as_expected": _("The contents of the access token are correct, so the cause lies elsewhere."),
+    "token_role_as_expected": _("The access token has the required role, so the cause lies elsewhere."),
     "token_expired": _("The access token has expired."),
     "token_wrong_audience": _("The access token is for another service: %(value)s"),
     "token_wrong_mailbox": _("The access token is for another mailbox: %(value)s"),
@@ -104,6 +105,11 @@ def describe(failure: Failure) -> str:
     if not known and not failure.reply:
         text = network_errors.describe(failure.code, failure.params)
     return "\n".join(filter(None, (failure.reply, *_reason(failure), text, _remembered(failure))))
+
+
+def describe_token(failure: Failure) -> str:
+    """Return what is wrong, or not, with the access token that a mail server rejected; nothing if that isn't known."""
+    return _wording(failure) if failure.stage == Stage.AUTH and failure.code.startswith("token_") else ""
 
 
 def _reason(failure: Failure) -> Iterator[str]:

@@ -44,10 +44,10 @@ def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     return diagnosis
 
 
-def with_evidence(diagnosis: Diagnosis, reading: Reading) -> Diagnosis:
-    """Return the diagnosis with what in the reply led to it, and no surer than that."""
-    evidence = [*diagnosis.evidence, *(_sentence(one) for one in reading.evidence)]
-    sure = diagnosis.confidence == "high" and reading.confidence
+def with_evidence(diagnosis: Diagnosis, reading: Reading, token: str = "") -> Diagnosis:
+    """Return the diagnosis with what led to it, and no surer than the reply is, unless the `token` says more."""
+    evidence = [*diagnosis.evidence, *filter(None, [token]), *(_sentence(one) for one in reading.evidence)]
+    sure = diagnosis.confidence == "high" and reading.confidence and not token
     return replace(diagnosis, evidence=evidence, confidence=reading.confidence if sure else diagnosis.confidence)
 
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from webapp.mail.diagnosis import reply_rules, reply_texts
 from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
-from webapp.mail.diagnosis.descriptions import TEXTS, describe
+from webapp.mail.diagnosis.descriptions import TEXTS, describe, describe_token
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
 from webapp.mail.replies.reading import read
@@ -33,7 +33,7 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
     if failure.stage == Stage.TOKEN and authentication in LABELS and authentication not in USER_GRANTS:
         # Nobody signs in again: what was corrected at the provider has to be tried.
         return replace(diagnosis, steps=[*diagnosis.steps, ASK_AGAIN])
-    return reply_rules.with_evidence(diagnosis, reading) if reading else diagnosis
+    return reply_rules.with_evidence(diagnosis, reading, describe_token(failure)) if reading else diagnosis
 
 
 def to_data(diagnosis: Diagnosis) -> dict[str, Any]:

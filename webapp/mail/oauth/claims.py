@@ -22,7 +22,8 @@ MAX_VALUE_LENGTH = 200
 def check_claims(token: str, registration: ClientRegistration) -> tuple[str, dict[str, str]]:
     """Return the first wrong claim as the code and parameters of a failure.
 
-    The code is `token_as_expected` if none is wrong, and empty if the token cannot be read.
+    If none is wrong, the code is `token_as_expected`, or `token_role_as_expected` for a token of the application
+    itself. It is empty if the token cannot be read.
     """
     claims = read_claims(token)
     if not claims:
@@ -37,7 +38,7 @@ def check_claims(token: str, registration: ClientRegistration) -> tuple[str, dic
         or _wrong_audience(claims, expected)
         or _wrong_permission(claims, expected)
         or _wrong_mailbox(claims, registration.username)
-        or ("token_as_expected", "")
+        or (_as_expected(claims), "")
     )
     return code, {"value": printable(value[:MAX_VALUE_LENGTH].encode("utf-8", "replace"))}
 
@@ -67,6 +68,10 @@ def _wrong_permission(claims: Mapping[str, Any], expected: ExpectedClaims) -> tu
         wrong = expected.scope and expected.scope not in scopes
         return ("token_wrong_scope", " ".join(scopes)) if wrong else None
     return ("token_wrong_role", " ".join(roles)) if expected.role and expected.role not in roles else None
+
+
+def _as_expected(claims: Mapping[str, Any]) -> str:
+    return "token_as_expected" if _as_list(claims.get("scp")) else "token_role_as_expected"
 
 
 def _wrong_mailbox(claims: Mapping[str, Any], username: str) -> tuple[str, str] | None:
