@@ -97,11 +97,12 @@ def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
 
 
 @pytest.mark.one_database
-def test_one_failure_is_told_nobody(
+def test_one_failure_is_told_nobody_although_several_connections_had_it(
     administrator: Browser, servers: list[int], receiver: Receiver, state: AppState
 ) -> None:
-    with state.database.transaction() as session:
-        circuits.failed(session, servers[0], REFUSED, clock.now())
+    for _connection in range(3):
+        with state.database.transaction() as session:
+            circuits.failed(session, servers[0], REFUSED, clock.now())
     assert "Email goes through" not in administrator.get("/").text
     with state.database.transaction() as session:
         circuits.well(session, servers[0])

@@ -64,6 +64,7 @@ def probe(state: AppState) -> Act:
 
 
 @pytest.mark.parametrize("fault", TROUBLES)
+@pytest.mark.one_database
 def test_what_the_first_server_cannot_send_goes_by_the_second_at_once(
     fault: str,
     enqueue: Enqueue,
@@ -111,18 +112,19 @@ def test_what_is_about_the_recipient_or_the_message_goes_by_no_other_server(
 
 
 @pytest.mark.one_database
-def test_a_reply_that_does_not_come_is_waited_for_as_with_one_server(
+def test_a_reply_that_does_not_come_is_waited_for_while_others_go_by_the_next_server(
     enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_servers: UseServers
 ) -> None:
     second = scripted()
     use_servers(scripted(stall_at="END"), second, given=[{"timeout": 1}])
-    message_id = enqueue()
+    held, other = enqueue(), enqueue()
     deliver()
-    assert get_message(message_id).state == QUEUED
-    assert get_message(message_id).next_attempt_at > clock.now() + timedelta(minutes=50)
-    assert second.messages == []
+    assert (get_message(held).state, get_message(other).state) == (QUEUED, SENT)
+    assert get_message(held).next_attempt_at > clock.now() + timedelta(minutes=50)
+    assert len(second.messages) == 1
 
 
+@pytest.mark.one_database
 def test_both_copies_have_the_same_link_and_message_id(
     enqueue_reset: Callable[[], int], deliver: Act, scripted: Scripted, use_servers: UseServers, attempts: Attempts
 ) -> None:
@@ -137,6 +139,16 @@ def test_both_copies_have_the_same_link_and_message_id(
         assert lines[0] == lines[1] != []
     # Each server sends as the account that it knows.
     assert ["server0.example>" in copies[0], "server1.example>" in copies[1]] == [True, True]
+
+
+@pytest.mark.one_database
+def test_a_message_is_uncertain_once_two_servers_have_lost_the_reply_to_it(
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_servers: UseServers
+) -> None:
+    use_servers(scripted(drop_at="END"), scripted(drop_at="END"), scripted())
+    message_id = enqueue()
+    deliver()
+    assert (get_message(message_id).state, get_message(message_id).attempts) == (MessageState.UNCERTAIN, 2)
 
 
 def test_with_no_server_that_works_everything_waits_until_one_does(

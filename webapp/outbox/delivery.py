@@ -99,7 +99,7 @@ class DeliveryRun:
         self._leased_until: datetime
         self._size = 1
         self._is_slow = False
-        # What followed from the last failure: whether other messages go on; whether one went by another server.
+        # What followed from the last failure: whether other messages go on, and whether another server may send them.
         self._others_go_on = True
         self._has_moved = False
 
@@ -288,9 +288,10 @@ class DeliveryRun:
         choose = partial(self._choose, message) if len(self._lane.server_ids) > 1 else None
         followed = self._records.failed(message, started, failed, choose)
         self._others_go_on = followed.others_go_on
+        self._has_moved |= followed.chosen is not None or (choose is not None and failed.pauses)
         if followed.chosen is None:
             return None
-        self._course, self._has_moved = followed.chosen, True
+        self._course = followed.chosen
         return message._replace(attempts=followed.number)
 
     def _choose(self, message: Claimed, session: Session, now: datetime) -> Course | None:

@@ -107,8 +107,10 @@ class Records:
             if held is None:
                 return Followed(others_go_on=True)
             attempts.add_failed(session, started, failed.failure, failed.transcript, now, failed.result)
-            if chosen is not None:
-                claims.try_again(held, now, failed.result is AttemptResult.UNCERTAIN)
+            is_uncertain = failed.result is AttemptResult.UNCERTAIN
+            # Of one that may have arrived already, no third copy is sent.
+            if chosen is not None and not (is_uncertain and held.uncertain_at):
+                claims.try_again(held, now, is_uncertain)
                 return Followed(True, chosen, held.attempts)
             others_go_on = failed.change(session, held, now, failed.failure, started.provider)
             _announce_if_finished(session, held, now)
