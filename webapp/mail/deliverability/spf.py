@@ -10,7 +10,7 @@ from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.resolver import LookupFailed, Resolver
 from webapp.mail.deliverability.findings import Finding, Level, Record, Sender, is_internal
 from webapp.mail.deliverability.spf_record import with_term
-from webapp.mail.deliverability.spf_walk import MAX_LOOKUPS, MAX_VOIDS, SpfError, Walk, records
+from webapp.mail.deliverability.spf_walk import MAX_HOSTS, MAX_LOOKUPS, MAX_VOIDS, SpfError, Walk, records
 
 # Of the service's networks, those that are tried where its own include isn't in the record.
 SAMPLES = 3
@@ -84,7 +84,7 @@ async def public_addresses(resolver: Resolver, sender: Sender) -> list[IpAddress
     """Return the addresses of the server that the internet can see. Raises LookupFailed."""
     address = parse_ip_address(sender.host)
     found = [address] if address else await resolver.addresses(sender.host)
-    return [one for one in found if not is_internal(one)]
+    return [one for one in found if not is_internal(one)][:MAX_HOSTS]
 
 
 async def _allows(resolver: Resolver, sender: Sender, walk: Walk) -> bool | None:
