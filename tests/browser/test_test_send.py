@@ -1,5 +1,6 @@
 """A test of unsaved settings that fails, is fixed with one click, passes and is saved, in a real browser."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -13,9 +14,11 @@ from tests.support.certificates import Authority
 from tests.support.faulty_certificates import Company, fault
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
 from tests.support.inbox import SENDER, USERNAME, Inbox, running_inbox
+from tests.support.proxies import Internet
 from tests.support.scripted import ScriptedServer
 from webapp.core import certificates
 
+HOST = "smtp.example.org"
 PASSWORD = "the first long sentence 7"
 
 
@@ -24,6 +27,15 @@ def tls_server(authority: Authority) -> Iterator[Inbox]:
     """A mail server with TLS from the start, on a port that doesn't say so."""
     with running_inbox(authority, "tls") as inbox:
         yield inbox
+
+
+@pytest.fixture
+def internet(authority: Authority) -> Iterator[Internet]:
+    """A host whose port 25 doesn't encrypt, and whose port 587 does."""
+    secure = ScriptedServer(tls="starttls", certificate=authority.server(HOST))
+    with ScriptedServer() as plain, secure, Internet() as internet:
+        internet.servers = {f"{HOST}:25": plain.port, f"{HOST}:587": secure.port}
+        yield internet
 
 
 @pytest.fixture
@@ -38,17 +50,36 @@ def visitor(walker: Walker, site: Site) -> Walker:
 
 
 @pytest.mark.parametrize("walker", [DESKTOP, PHONE, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
-def test_a_failed_test_is_fixed_tested_again_and_saved_with_two_clicks(visitor: Walker, tls_server: Inbox) -> None:
-    enter(visitor, tls_server)
-    visitor.press("test")
+def test_a_wrong_port_is_found_corrected_checked_again_and_saved_with_two_clicks(
+    visitor: Walker, internet: Internet
+) -> None:
+    enter(visitor, HOST, "25")
+    visitor.fill(proxy_type="http", proxy_host=internet.host, proxy_port=str(internet.port))
+    visitor.press("check")
     assert visitor.sees("Nothing was saved.")
-    visitor.press("apply")
-    assert visitor.sees("The test email is on its way to eve@example.org")
+    visitor.press("Set Port to 587 and test again")
+    assert visitor.sees("The mail server accepts email. Nothing was sent.")
     visitor.press("Save and use")
     assert visitor.sees("Saved and in use.")
-    assert visitor.page.locator("[name=security]:checked").input_value() == "tls"
-    assert tls_server.last.username == USERNAME
+    assert visitor.page.locator("[name=port]").input_value() == "587"
     assert visitor.complaints == []
+
+
+@pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
+def test_a_check_is_cancelled_and_the_form_stays_as_it_was(
+    visitor: Walker, scripted: Callable[..., ScriptedServer]
+) -> None:
+    page, server = visitor.page, scripted(stall_at="EHLO")
+    enter(visitor, server.host, str(server.port), timeout="17")
+    page.locator("main button[name=check]").click(no_wait_after=True)
+    page.get_by_text("Introduction (EHLO)").wait_for()
+    began = time.monotonic()
+    page.locator("button[name=cancel]").click()
+    assert visitor.sees("The check was cancelled.")
+    assert (page.locator("[name=timeout]").input_value(), page.locator("dialog").count()) == ("17", 0)
+    assert server.has_lost_all(5)
+    assert time.monotonic() - began < 5
+    page.locator("main button[name=test]:not([aria-hidden])").wait_for()
 
 
 @pytest.mark.parametrize("walker", [DESKTOP, PHONE], indirect=True, ids=lambda screen: screen.name)
@@ -57,7 +88,7 @@ def test_a_private_authority_is_shown_trusted_and_used(
 ) -> None:
     company = Company(tmp_path, fault(sends_authority=True))
     server = scripted(tls="starttls", certificate=company.context())
-    enter(visitor, server)
+    enter(visitor, server.host, str(server.port))
     visitor.press("test")
     assert visitor.sees(certificates.fingerprint(company.own))
     visitor.press("Trust this authority")
@@ -72,7 +103,7 @@ def test_a_private_authority_is_shown_trusted_and_used(
 @pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_enter_tests_and_saves_nothing(visitor: Walker, tls_server: Inbox) -> None:
     page = visitor.page
-    enter(visitor, tls_server)
+    enter(visitor, tls_server.host, str(tls_server.port))
     # Of the second page, the result has buttons of the form, too.
     for field in ("test_recipient", "host"):
         with page.expect_navigation():
@@ -84,7 +115,7 @@ def test_enter_tests_and_saves_nothing(visitor: Walker, tls_server: Inbox) -> No
 @pytest.mark.parametrize("walker", [DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visitor: Walker, tls_server: Inbox) -> None:
     page = visitor.page
-    enter(visitor, tls_server)
+    enter(visitor, tls_server.host, str(tls_server.port))
     page.evaluate("scrollTo({ top: 300, behavior: 'instant' })")
     with page.expect_navigation():
         # A click of Playwright's scrolls.
@@ -101,18 +132,21 @@ def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visito
 @pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_a_slow_test_shows_what_it_is_doing(visitor: Walker, scripted: Callable[..., ScriptedServer]) -> None:
     page = visitor.page
-    enter(visitor, scripted(stall_at="EHLO"), timeout="4")
+    server = scripted(stall_at="EHLO")
+    enter(visitor, server.host, str(server.port), timeout="4")
     page.locator("main button[name=test]:not([aria-hidden])").click(no_wait_after=True)
     page.get_by_text("Introduction (EHLO)").wait_for()
-    assert page.locator(".testing li").all_inner_texts() == [
+    steps = page.locator(".testing li")
+    assert [text.partition("\n")[0] for text in steps.all_inner_texts()] == [
         "Look up the host", "Connect", "Server greeting", "Introduction (EHLO)",
     ]  # fmt: skip
+    assert page.locator(".testing .stage-time.is-success").count() == 3
     assert page.locator("dialog").count() == 0
     page.locator("dialog").wait_for()
     assert not page.locator(".testing").is_visible()
     assert visitor.complaints == []
 
 
-def enter(visitor: Walker, server: Inbox | ScriptedServer, timeout: str = "1") -> None:
-    visitor.fill(mail_from=SENDER, host=server.host, port=str(server.port), security="starttls", timeout=timeout)
+def enter(visitor: Walker, host: str, port: str, timeout: str = "1") -> None:
+    visitor.fill(mail_from=SENDER, host=host, port=port, security="starttls", timeout=timeout)
     visitor.fill(authentication="password", username=USERNAME, password=MAIL_PASSWORD, test_recipient="eve@example.org")

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
@@ -112,6 +113,13 @@ class ScriptedServer:
             thread.join(10)
         self._listener.close()
 
+    def has_lost_all(self, seconds: float) -> bool:
+        """Wait so long until the clients of all connections have left; return whether they have."""
+        end = time.monotonic() + seconds
+        while not (lost := all(one.is_lost for one in self._conversations)) and time.monotonic() < end:
+            self._closing.wait(0.05)
+        return lost
+
     def hang_up(self) -> None:
         """Drop all connections, as a server does that was started again."""
         for conversation in self._conversations:
@@ -169,6 +177,16 @@ class _Conversation:
             pass
         finally:
             self.sock.close()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the client has closed the connection."""
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the connection from another thread."""
