@@ -165,7 +165,12 @@ class FormState:
             result.form.carried_secrets.data = Carried.of(entered, safe, saved).seal(self.sealer, self.user_id)
         return result
 
-    def to_post_again(self, result: FormResult) -> dict[str, str]:
+    def before_check(self) -> Self:
+        """Return the state of the form whose check was cancelled."""
+        kept = dict(parse_qsl(self.posted.get("kept_form", ""), keep_blank_values=True))
+        return replace(self, posted=MultiDict({**kept, "csrf_token": self.posted.get("csrf_token", "")}))
+
+    def to_keep(self, result: FormResult) -> dict[str, str]:
         """Return what was posted, without its button, to have the same form again; its secrets are sealed."""
         left_out = {"csrf_token", *BUTTONS, *SECRETS, *result.form.chosen.secret_fields}
         kept = {name: value for name, value in self.posted.items() if name not in left_out}

@@ -243,9 +243,8 @@ def _blank_at_the_ends(field: Field) -> str | None:
 
 # The names that plugins may not give to their own fields: of fields, buttons, and attributes of the form.
 RESERVED = frozenset({
-    *COLUMNS, *dir(MailServerForm), "csrf_token", "save", "test", "check", "cancel", "choose", "apply", "discover",
-    "generate",
-    "saved_form", "chosen",
+    *COLUMNS, *dir(MailServerForm), "csrf_token", "save", "test", "check", "cancel", "kept_form", "choose", "apply",
+    "discover", "generate", "saved_form", "chosen",
 })  # fmt: skip
 
 

@@ -127,8 +127,9 @@ def _answer(server_id: int | None) -> Response:
         return _send_test(state.with_fix())
     if {"test", "check", "test_and_use"} & request.form.keys() and not state.switches_provider:
         return _send_test(state)
-    if "cancel" in request.form and not state.switches_provider:
+    if "cancel" in request.form:
         flash(_("The check was cancelled."), "info")
+        state = state.before_check()
         return _page(state, state.as_posted())
     done = save_posted(state, keep_draft="keep_draft" in request.form)
     if isinstance(done, Saved):
@@ -161,7 +162,7 @@ def _send_test(state: FormState) -> Response:
         result.form.add_error("test_recipient", retry_text(error))
         return too_many_requests(error, _page(state, result))
     check = partial(examine, result.entered, state.saved, recipient, sends)
-    response = progress.show(check, page, sends=sends, kept=state.to_post_again(result))
+    response = progress.show(check, page, sends=sends, kept=state.to_keep(result))
     return allow_form_targets(response, form_targets(result.form.chosen))
 
 
