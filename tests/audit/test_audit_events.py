@@ -171,6 +171,7 @@ class TestInstallation:
         administrator.submit("/settings/mail", "save", timeout="25", password="typed secret")
         assert last_entry(mail_events.MAIL_SERVER_SAVED).data == {
             "provider": "custom",
+            "server": "Custom",
             "changed": ["password", "timeout"],
         }
 

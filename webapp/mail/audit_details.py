@@ -36,6 +36,7 @@ DETAILS: dict[str, Describe] = {
     "grant_type": _grant_type,
     "provider": lambda key: _("Provider: %(provider)s.", provider=get_providers().label(key)),
     "revision": lambda number: _("Restored from revision %(number)s.", number=number),
+    "server": lambda name: _("Mail server: %(name)s.", name=name),
     "stage": _stage,
     "state": lambda state: _("State: %(state)s.", state=labels.STATES.get(state, state)),
     "about": lambda subject: _("About: %(what)s.", what=labels.NAMES.get(subject, subject)),

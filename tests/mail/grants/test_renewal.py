@@ -180,3 +180,14 @@ def test_refreshes_are_counted_by_their_result(granted: GrantOwner) -> None:
     with granted.state.database.read() as session:
         found = counts.totals(session, "refreshes")
     assert found == {Counted("refreshes", "refreshed"): 1, Counted("refreshes", "failed"): 1}
+
+
+def test_a_worker_with_the_former_settings_gets_no_token_of_those_put_to_use_meanwhile(granted: GrantOwner) -> None:
+    former = granted.tokens
+    granted.provider.answers = {"scope": "mail.send other"}
+    granted.save(scopes="mail.send other")
+    granted.authorize()
+    granted.save(scopes="mail.send other", secrets={"client_secret": ""})
+    assert granted.tokens.get().value
+    with pytest.raises(GrantMissing):
+        former.get()

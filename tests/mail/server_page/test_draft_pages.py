@@ -102,6 +102,16 @@ def test_what_a_test_shows_to_work_but_has_no_token_yet_is_only_saved(
     assert ">Save</button>" in dialog(page)
 
 
+def test_what_needs_no_person_for_its_token_is_used_once_it_has_passed(
+    working: Browser, provider: AuthorizationServer, authority: Authority, state: AppState
+) -> None:
+    with running_token_inbox(authority, provider) as inbox:
+        fields = oauth_form(provider, host=inbox.host, port=inbox.port, authentication="client_credentials")
+        page = working.submit(PAGE, "test_and_use", test_recipient="eve@people.example", **fields)
+    assert "Saved and in use." in page.text
+    assert (saved(state).authentication, shown(state).id) == ("client_credentials", saved(state).id)
+
+
 def test_a_draft_is_discarded_with_its_own_form(
     working: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:

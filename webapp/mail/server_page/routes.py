@@ -18,14 +18,17 @@ from webapp.mail.doctor import limits
 from webapp.mail.doctor.examination import Examination
 from webapp.mail.doctor.service import examine
 from webapp.mail.filling import is_unchanged
+from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
+from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.places import CannotBeFirst
 from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
-from webapp.mail.server_page.page import form_targets, page_context
+from webapp.mail.server_page.page import form_targets, keep_authorization_failure, page_context
 from webapp.mail.server_page.progress import Tested
 from webapp.mail.service import Saved
 from webapp.mail.transcript import stage_label
+from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.web import csrf
 from webapp.web.access import current_user
@@ -176,9 +179,26 @@ def _use_tested(state: FormState, test: Examination) -> FlaskResponse:
     done = save_posted(state)
     if not isinstance(done, Saved):
         return cast(FlaskResponse, done)
+    if done.is_draft:
+        done = _use_with_token(done)
     _flash_saved(done)
     state = FormState.from_request(done.server.id)
     return _page(state, state.as_saved(), test)
+
+
+def _use_with_token(draft: Saved) -> Saved:
+    """Get the access token that a draft needs, if that takes no person, and put the draft to use."""
+    provider = get_providers().get(draft.server.provider)
+    method = provider.authentication_named(draft.server.authentication) if provider else None
+    if not isinstance(method, OAuth2) or method.needs_user:
+        return draft
+    try:
+        authorization.generate(draft.server)
+        with app_state().database.transaction() as session:
+            return service.use(session, draft.server.id, current_user.email)
+    except OAuthError as error:
+        keep_authorization_failure(error)
+        return draft
 
 
 def _flash_saved(done: Saved) -> None:
@@ -206,7 +226,9 @@ def _page(state: FormState, result: FormResult, test: Examination | None = None)
         result.form.test_recipient.data = current_user.email
     first = state.saved is None and state.primary is None
     url = url_for("mail.mail_server") if first else url_of(state.saved)
+    # Of this server, also when another one has become the first meanwhile.
+    form_url = url_for("mail.one_server", server_id=state.saved.id) if state.saved else url
     context = page_context(state, result, test)
     replaced_url = url_of(context["replaced"]) if context["replaced"] else ""
-    page = render_template("mail/server.html", page_url=url, replaced_url=replaced_url, **context)
+    page = render_template("mail/server.html", page_url=url, form_url=form_url, replaced_url=replaced_url, **context)
     return allow_form_targets(make_response(page), form_targets(result.form.chosen))

@@ -1,0 +1,30 @@
+"""What the list of mail servers says about deliveries by each."""
+
+import pytest
+
+from tests.conftest import Enqueue
+from tests.outbox.conftest import UseServers
+from tests.outbox.test_fallback import Act, Scripted
+from tests.support.browser import Browser
+from webapp.core.app_state import AppState
+from webapp.outbox import server_deliveries
+
+pytestmark = pytest.mark.one_database
+LIST = "/settings/mail-servers"
+
+
+def test_the_list_shows_the_last_delivery_and_the_last_trouble_of_each_server(
+    enqueue: Enqueue, deliver: Act, scripted: Scripted, use_servers: UseServers, state: AppState, administrator: Browser
+) -> None:
+    ids = use_servers(scripted({"GREETING": "554 5.7.1 No service for you"}), scripted({"RCPT": "550 5.1.1 Unknown"}))
+    enqueue()
+    deliver()
+    with state.database.read() as session:
+        first, second = server_deliveries.find(session, ids).values()
+    assert (first.sent_at, first.failure.reply if first.failure else "") == (None, "554 5.7.1 No service for you")
+    assert first.paused_since is not None
+    # That is about a recipient.
+    assert (second.sent_at, second.failure, second.paused_since) == (None, None, None)
+    page = administrator.get(LIST).text
+    assert page.count(">In trouble<") == 1
+    assert "No service for you" in page
