@@ -13,7 +13,7 @@ from tests.support.receiver import Receiver, running_receiver
 from tests.support.running import until
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.webhooks import delivery, service, signing
+from webapp.webhooks import delivery, labels, service, signing
 from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 
 Enqueue = Callable[[str], None]
@@ -90,6 +90,17 @@ def test_an_unreachable_receiver_is_retried_for_three_days(
     assert 72 < hours < 110
     assert (last(state).state, last(state).attempts) == (DeliveryState.FAILED, 10)
     assert (last(state).failure_code, "refused" in last(state).failure_params["error"]) == ("unreachable", True)
+
+
+@pytest.mark.one_database
+def test_a_receiver_that_is_inside_is_not_reached_where_that_is_forbidden(
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver, internet_only: None
+) -> None:
+    enqueue("test.happened")
+    deliver()
+    assert receiver.received == []
+    described = labels.describe_failure(last(state).failure_code, last(state).failure_params)
+    assert described.startswith("The receiver could not be reached: This host has a private address")
 
 
 @pytest.mark.one_database

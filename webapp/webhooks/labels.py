@@ -22,8 +22,11 @@ FAILURES = {
 
 def describe_failure(code: str, params: Mapping[str, Any]) -> str:
     """Return the sentence for a failure code."""
-    text = str(FAILURES[code]) % i18n.isolate(params)
-    return f"{text} {network_errors.describe_certificate(params.get('cause', ''), params)}".rstrip()
+    cause = params.get("cause", "")
+    # Of some failures, only Mailroom has a description, which is a sentence.
+    error = params.get("error") or network_errors.describe(cause, params).rstrip(".")
+    text = str(FAILURES[code]) % i18n.isolate({**params, "error": error})
+    return f"{text} {network_errors.describe_certificate(cause, params)}".rstrip()
 
 
 def host_of(url: str) -> str:

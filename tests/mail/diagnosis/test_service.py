@@ -97,6 +97,12 @@ ERRORS = [
     ("starttls", "data", "connection_closed", smtp_rules.BROKE_OFF_AT_DATA),
     ("starttls", "data", "unconfirmed", smtp_rules.UNCONFIRMED),
     ("none", "proxy", "proxy_refused", smtp_rules.PROXY_FAILED),
+    ("starttls", "lookup", "private_host", smtp_rules.PRIVATE_HOST),
+    ("starttls", "proxy", "private_host", smtp_rules.PRIVATE_HOST),
+    ("starttls", "connect", "port_not_allowed", smtp_rules.PORT_NOT_ALLOWED),
+    ("tls", "greeting", "client_certificate_required", smtp_rules.CLIENT_CERTIFICATE_REQUIRED),
+    ("tls", "greeting", "client_certificate_rejected", smtp_rules.CLIENT_CERTIFICATE_REJECTED),
+    ("tls", "tls", "tls_refused", smtp_rules.TLS_REFUSED),
 ]
 
 
