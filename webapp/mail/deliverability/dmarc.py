@@ -133,7 +133,7 @@ def _alignment(sender: Sender, policy: Policy, spf_passes: bool | None, keys: Se
         )  # fmt: skip
         return Finding("alignment", Level.OK, text)
     if spf_passes is None or keys is None:
-        text = _("Whether emails pass DMARC isn't known, as a part of it could not be looked up.")
+        text = _("Whether emails pass DMARC isn't known, because it isn't known whether they pass SPF or DKIM.")
         return Finding("alignment", Level.UNKNOWN, text)
     if signing and strict:
         text = _(

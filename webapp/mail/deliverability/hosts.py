@@ -5,7 +5,7 @@ import asyncio
 from flask_babel import gettext as _
 
 from webapp.core import formatting
-from webapp.core.hosts import IpAddress
+from webapp.core.hosts import IpAddress, parse_ip_address
 from webapp.core.resolver import LookupFailed, Resolver, reverse_name
 from webapp.mail.deliverability import spf
 from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
@@ -71,7 +71,12 @@ async def _check_address(resolver: Resolver, sender: Sender, address: IpAddress)
             "The address %(address)s has no name (PTR), and many servers refuse email from such addresses.", **values
         )
     text = f"{text} " + _("If the server sends from it, whoever rents out the address can set the record.")
-    return Finding("ptr", Level.WARNING, text, [Record(reverse_name(address), "PTR", sender.host + ".")], names)
+    # A reverse name is a name, also where the server was entered by its address.
+    value = "" if parse_ip_address(sender.host) else sender.host + "."
+    record = Record(
+        reverse_name(address), "PTR", value, _("The value is the host name of the server, with a dot at the end.")
+    )
+    return Finding("ptr", Level.WARNING, text, [record], names)
 
 
 def not_looked_up(subject: str, error: LookupFailed) -> Finding:
