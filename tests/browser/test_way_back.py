@@ -46,7 +46,7 @@ def test_a_bad_change_is_undone_with_one_click(
         outbox.enqueue(session, "activated", ADA)
     until(lambda: is_failing(inside))
     visitor.open(f"{site.url}/")
-    assert visitor.sees(f"has failed since {ADA} changed Password and Port on")
+    assert visitor.sees(f"has failed since {ADA} changed Port on")
     visitor.follow("Compare")
     assert visitor.sees("changed")
     visitor.press("Go back")

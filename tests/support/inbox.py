@@ -123,7 +123,9 @@ class Inbox:
             security=self.security,
             authentication="password" if self.username else "none",
             username=self.username,
-            sealed_secrets={"password": {"sealed": sealed, "saved_at": "2026-11-22"}} if self.username else {},
+            sealed_secrets={"password": {"sealed": sealed, "saved_at": "2026-11-22T00:00:00+00:00"}}
+            if self.username
+            else {},
             updated_at=clock.now(),
         )
 

@@ -13,6 +13,7 @@ from webapp.mail.servers import (
     COLUMNS,
     OAUTH2_COLUMNS,
     EnteredServer,
+    open_secrets,
     seal_purpose,
 )
 
@@ -83,10 +84,12 @@ def _certificate_expires_at(sealer: Sealer, server: MailServer) -> datetime | No
 
 
 def _sealed(sealer: Sealer, server: MailServer, entered: EnteredServer) -> dict[str, dict[str, str]]:
+    """Return the secrets to save; one that was typed again, because it is sent elsewhere now, is no new one."""
     kept = {name: secret for name, secret in server.sealed_secrets.items() if name in entered.secret_names}
-    now = clock.now().isoformat()
+    present, now = open_secrets(sealer, server, needed=()), clock.now().isoformat()
     new_secrets = {
         name: {"sealed": sealer.seal(value, seal_purpose(name)), "saved_at": now}
         for name, value in entered.new_secrets.items()
+        if present.get(name) != value
     }
     return kept | new_secrets

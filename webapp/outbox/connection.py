@@ -199,7 +199,7 @@ class ReusableConnection:
         if self._kept is None or self._route is not before or not self._kept.is_fresh:
             self._release()
             self._kept = self._connections.connect(self._route)
-            self._has_sent = False
+            self._has_sent = self._kept.is_worth_keeping
             self._connections.record_certificate(settings, self._kept)
 
     def send(self, email: WireEmail, not_after: datetime) -> str:
