@@ -94,7 +94,7 @@ def check(sender: Sender, found: Sequence[Key]) -> Finding:
     working, notes = [key for key in own if key.works], [key.note for key in found if key.note]
     shown = [f"{key.name} → {key.target}" if key.target else key.name for key in found]
     if working:
-        text = _("%(server)s can sign with DKIM: %(names)s.", server=_server(sender), names=_names(working))
+        text = _("%(server)s can sign with DKIM: %(names)s.", server=sender.server, names=_names(working))
         minor = all(key.flaw for key in working)
         return Finding(
             "dkim", Level.WARNING if minor else Level.OK, " ".join([text, *(notes if minor else [])]), found=shown
@@ -121,7 +121,7 @@ def _not_found(sender: Sender, found: Sequence[Key], shown: Sequence[str]) -> Fi
     others = [key for key in found if key.works]
     text = _(
         "%(domain)s has no DKIM key of %(server)s, so its emails can't be signed for your domain.",
-        domain=sender.domain, server=_server(sender),
+        domain=sender.domain, server=sender.server,
     )  # fmt: skip
     if others:
         text = " ".join([text, _("There are keys of others: %(names)s.", names=_names(others))])
@@ -133,7 +133,7 @@ def _to_publish(sender: Sender) -> list[Record]:
     if sender.dns is None:
         return []
     kind = "CNAME" if sender.dns.dkim_targets else "TXT"
-    source = _("The value is shown in the settings of %(server)s, where you turn on DKIM.", server=_server(sender))
+    source = _("The value is shown in the settings of %(server)s, where you turn on DKIM.", server=sender.server)
     return [Record(f"{name}._domainkey.{sender.domain}", kind, source=source) for name in sender.dns.dkim_selectors]
 
 
@@ -189,7 +189,3 @@ def _ends(name: str, ends: Sequence[str]) -> bool:
 
 def _names(found: Sequence[Key]) -> str:
     return formatting.format_list(key.name for key in found)
-
-
-def _server(sender: Sender) -> str:
-    return str(sender.provider.label) if sender.dns else sender.host

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -89,13 +89,14 @@ class Sender:
         return self.address.rpartition("@")[2].lower()
 
     @property
+    def server(self) -> str:
+        """What the server is called: the service, if it is known, else its host."""
+        return str(self.provider.label) if self.dns else self.host
+
+    @property
     def dns(self) -> Dns | None:
         """What the service declares; None for any other server."""
         return self.provider.dns
-
-    def at(self, domain: str) -> Self:
-        """Return the sender with an address in another domain."""
-        return replace(self, address=f"{self.address.rpartition('@')[0]}@{domain}")
 
 
 def is_internal(address: IpAddress) -> bool:

@@ -58,7 +58,7 @@ async def check(resolver: Resolver, sender: Sender) -> Finding:
         return await _not_allowed(resolver, sender, term, found, walk)
     text = _(
         "The SPF record of %(domain)s lets %(server)s send, with %(number)s of at most %(limit)s DNS lookups.",
-        domain=domain, server=_server(sender), number=walk.lookups, limit=MAX_LOOKUPS,
+        domain=domain, server=sender.server, number=walk.lookups, limit=MAX_LOOKUPS,
     )  # fmt: skip
     return Finding("spf", Level.OK, text, found=found)
 
@@ -114,7 +114,7 @@ async def _samples(resolver: Resolver, sender: Sender) -> list[IpAddress]:
 async def _not_allowed(resolver: Resolver, sender: Sender, term: str, found: Sequence[str], walk: Walk) -> Finding:
     if sender.dns and sender.dns.own_return_path:
         return _not_needed(sender, term, found)
-    values = {"domain": sender.domain, "server": _server(sender)}
+    values = {"domain": sender.domain, "server": sender.server}
     if sender.dns is None:
         text = _(
             "The SPF record of %(domain)s doesn't allow the addresses of %(server)s. If it sends from other addresses, "
@@ -153,7 +153,7 @@ def _not_needed(sender: Sender, term: str, found: Sequence[str]) -> Finding:
     text = _(
         "%(server)s sends with a return address of its own, so servers don't ask for the SPF record of %(domain)s. "
         "DKIM counts instead. Only if the service's setup asks for it, publish the record below.",
-        server=_server(sender), domain=sender.domain,
+        server=sender.server, domain=sender.domain,
     )  # fmt: skip
     record = Record(sender.domain, "TXT", with_term(found, term))
     return Finding("spf", Level.OK, text, [record])
@@ -163,7 +163,7 @@ def _unseen(sender: Sender, found: Sequence[str]) -> Finding:
     text = _(
         "Which address %(server)s has on the internet can't be seen from here. The SPF record of %(domain)s has to "
         "allow it.",
-        server=_server(sender), domain=sender.domain,
+        server=sender.server, domain=sender.domain,
     )  # fmt: skip
     return Finding("spf", Level.UNKNOWN, text, found=found)
 
@@ -181,7 +181,3 @@ def _finding(level: Level, text: str, sender: Sender, term: str, found: Sequence
     # Without anything that may send, the record would say that nobody may.
     shown = [Record(sender.domain, "TXT", value)] if term or found else []
     return Finding("spf", level, text, shown, found)
-
-
-def _server(sender: Sender) -> str:
-    return str(sender.provider.label) if sender.dns else sender.host
