@@ -55,7 +55,7 @@ class Site:
         schema.upgrade(site.database)
         with site.database.transaction() as session:
             settings.save_general(session, "https://mailroom.example", "Mailroom", "")
-            session.add(_mail_server(sink_port))
+            session.add(mail_server(sink_port))
         return site
 
     def add_people(self, number: int) -> list[str]:
@@ -200,10 +200,11 @@ def _grant(server: MailServer, sealer: Sealer) -> Grant:
     )
 
 
-def _mail_server(port: int) -> MailServer:
+def mail_server(port: int, position: int = 0) -> MailServer:
+    """Return a server on loopback, without encryption or authentication."""
     return MailServer(
-        position=0,
-        name="Custom",
+        position=position,
+        name=f"Custom {position}",
         provider="custom",
         mail_from=SENDER,
         host="127.0.0.1",
