@@ -42,10 +42,17 @@ RENEWED = [
 
 @pytest.fixture
 def trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trust:
-    """Have this machine trust an authority with a fault."""
+    """Have this machine trust an authority with a fault, and check as strictly as Python 3.13 does."""
+    created = ssl.create_default_context
+
+    def strict(*given: Any, **options: Any) -> ssl.SSLContext:
+        context = created(*given, **options)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+        return context
 
     def trust(fault: str) -> HomemadeAuthority:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+        monkeypatch.setattr(ssl, "create_default_context", strict)
         return HomemadeAuthority(tmp_path, fault)
 
     return trust
