@@ -25,6 +25,7 @@ def test_a_setting_is_changed_and_the_others_stay(mailroom: Command) -> None:
     ("name", "value", "problem"),
     [
         ("support_address", "nobody", "support_address: Enter an email address"),
+        ("send_to", "domains", "send_to_domains: Enter the domains that get email."),
         ("session_minutes", "20", "session_idle_minutes: This can't be longer than the maximum session length"),
         ("password_min_length", "seven", "password_min_length: "),
         ("password_reject_common", "perhaps", "not a valid boolean"),

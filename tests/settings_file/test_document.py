@@ -31,6 +31,14 @@ WRONG = [
     ("[general]\nproduct_name = 2026-11-30", "Write a text in quotes, not a date such as"),
     ('[general]\npublic_url = "mail.example.com"', "line 2, general.public_url: Enter https://"),
     (
+        '[general]\nsend_to = "domains"',
+        "line 1, general.send_to_domains: Enter the domains that get email. It isn't in",
+    ),
+    (
+        '[general]\nsend_to = "me"',
+        "line 2, general.send_to: Not a valid choice. Allowed are: everyone, domains, nobody.",
+    ),
+    (
         "[security]\n\nlockout_threshold = 1",
         "line 3, security.lockout_threshold: Enter a whole number from 3 to 100",
     ),

@@ -14,7 +14,7 @@ from webapp.cli.output import json_option, print_fields, print_json, to_json
 from webapp.core.app_state import app_state
 from webapp.core.config import Config
 from webapp.settings import declared, service
-from webapp.settings.forms import GeneralForm, SecurityForm, as_posted, field_of
+from webapp.settings.forms import GeneralForm, SecurityForm, as_posted, field_of, with_partners
 from webapp.settings.service import General, SecurityPolicy
 from webapp.web.forms import Form
 
@@ -64,15 +64,16 @@ def _save_general(session: Session, name: str, value: str) -> Any:
         raise click.ClickException("MAILROOM_PUBLIC_URL sets the public URL: change it there.")
     if name in ("send_to", "send_to_domains") and app_state().config.send_only_to:
         raise click.ClickException("MAILROOM_SEND_ONLY_TO says who gets email: change it there.")
-    form = GeneralForm(formdata=MultiDict({name: value}))
+    # Without what the environment sets.
+    saved = asdict(service.general(session, Config()))
+    posted = with_partners(MultiDict({name: value}), saved)
+    form = GeneralForm(formdata=posted)
     for other in GENERAL:
-        if other != name:
+        if other not in posted:
             delattr(form, other)
     _require_valid(form)
-    # Without the public URL of the environment.
-    saved = asdict(service.general(session, Config())) | {name: form[name].data}
-    service.save_general(session, **saved)
-    return saved[name]
+    service.save_general(session, **saved | {name: form[name].data})
+    return form[name].data
 
 
 def _save_security(session: Session, name: str, value: str) -> Any:

@@ -1,12 +1,13 @@
 """The forms of the settings pages, and how a public URL is written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import idna
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
@@ -182,6 +183,12 @@ def as_posted(policy: SecurityPolicy) -> dict[str, str]:
     """Return what a browser sends that changes nothing of the form; durations are in minutes."""
     values = {field_of(key): "false" if value is False else str(value) for key, value in asdict(policy).items()}
     return values | {f"{name}_unit": "1" for name in DURATION_LIMITS}
+
+
+def with_partners(posted: MultiDict[str, str], saved: Mapping[str, str]) -> MultiDict[str, str]:
+    """Return what is posted of the general settings, and as they are saved the fields whose rules depend on it."""
+    pair = {name: saved[name] for name in ("send_to", "send_to_domains")}
+    return MultiDict({**pair, **posted.to_dict()}) if pair.keys() & posted.keys() else posted
 
 
 def normalise_public_url(text: str) -> str:

@@ -9,7 +9,7 @@ from webapp.applications.forms import ContentForm
 from webapp.core.config import Config
 from webapp.settings import service
 from webapp.settings.declared import GENERAL, SECURITY, Declared
-from webapp.settings.forms import DURATION_LIMITS, GeneralForm, SecurityForm, as_posted, field_of
+from webapp.settings.forms import DURATION_LIMITS, GeneralForm, SecurityForm, as_posted, field_of, with_partners
 from webapp.settings.service import SecurityPolicy
 from webapp.settings_file.document import Document
 from webapp.settings_file.entries import report_errors, to_post
@@ -24,10 +24,13 @@ def apply_general(session: Session, document: Document) -> list[Declared]:
         return []
     empty = [GeneralForm(formdata=None), ContentForm(formdata=None)]
     posted = to_post(table, {field.name: field for form in empty for field in form if field.name != "version"})
-    forms = [GeneralForm(formdata=posted), ContentForm(formdata=posted)]
+    # Without what the environment sets, which overrides the saved values wherever they are used.
+    saved = asdict(service.general(session, Config()))
+    checked = with_partners(posted, saved)
+    forms = [GeneralForm(formdata=checked), ContentForm(formdata=checked)]
     for form in forms:
         for field in list(form):
-            if field.name not in posted:
+            if field.name not in checked:
                 delattr(form, field.name)
         if not form.validate():
             report_errors(table, form)
@@ -35,8 +38,6 @@ def apply_general(session: Session, document: Document) -> list[Declared]:
         return []
     given = {field.name: field.data for form in forms for field in form}
     days = given.pop("content_days", None)
-    # Without the public URL of the environment, which overrides the saved one wherever it is used.
-    saved = asdict(service.general(session, Config()))
     if saved | given != saved:
         service.save_general(session, **saved | given)
     if days is not None:
