@@ -118,6 +118,8 @@ def test_a_database_server_requires_a_given_key(tmp_path: Path) -> None:
         ("MAILROOM_SECRET_KEY", ","),
         ("MAILROOM_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("MAILROOM_TRUSTED_PROXIES", "everyone"),
+        ("MAILROOM_NAME_SERVERS", "dns.example"),
+        ("MAILROOM_NAME_SERVERS", "192.0.2.53:0"),
         ("MAILROOM_METRICS_TOKEN", "short"),
         ("MAILROOM_RATE_LIMITS", "no"),
         ("MAILROOM_LOG_FORMAT", "xml"),
