@@ -17,7 +17,7 @@ STAGES = {
     "sender": "mail", "recipient": "rcpt", "message": "data",
 }  # fmt: skip
 # The goal is 0.9. The first reading had 63 of 79 right.
-REACHED = 0.85
+REACHED = 0.89
 
 
 def rows() -> list[Row]:

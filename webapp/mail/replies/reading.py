@@ -34,9 +34,9 @@ _OF_ACCOUNTS = {Cause.CREDENTIALS, Cause.APP_PASSWORD_NEEDED, Cause.ACCOUNT_SUSP
 _BEFORE_SIGN_IN = frozenset(_OF_ACCOUNTS | _OF_SENDERS | _OF_RECIPIENTS | _OF_CONTENT)
 IMPOSSIBLE = {
     "greeting": _BEFORE_SIGN_IN,
-    "tls": _BEFORE_SIGN_IN,
+    "tls": _BEFORE_SIGN_IN | {Cause.PROTOCOL},
     "ehlo": _BEFORE_SIGN_IN,
-    "auth": frozenset({*_OF_RECIPIENTS, *_OF_CONTENT, Cause.DKIM_SPF_DMARC, Cause.SENDER_DOMAIN}),
+    "auth": frozenset({*_OF_RECIPIENTS, *_OF_CONTENT, *_OF_SENDERS}),
     "mail": frozenset({*_OF_RECIPIENTS, *_OF_CONTENT} - {Cause.TOO_MANY_RECIPIENTS}),
     "rcpt": frozenset(_OF_CONTENT),
 }
