@@ -15,8 +15,10 @@ from webapp.core import clock
 from webapp.core.errors import SetInFile
 from webapp.mail import servers
 from webapp.mail.models import GrantStatus
-from webapp.mail.service import Saved
+from webapp.mail.service import NEW, Saved, save
 from webapp.mail.way_back import jobs, service
+from webapp.outbox import probes
+from webapp.outbox.connection import Connections
 from webapp.outbox.models import Message
 from webapp.settings import declared
 from webapp.settings.declared import MAIL_SERVERS, Declared
@@ -109,6 +111,22 @@ def test_there_is_no_way_back_to_the_settings_that_were_restored(
     with later(seconds=31):
         send()
     assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (1, None)
+
+
+def test_mailroom_goes_back_although_another_server_sends(
+    working: GrantOwner, scripted: Callable[..., ScriptedServer], send: Send
+) -> None:
+    state, fallback = working.state, scripted(tls="none")
+    working.save(**BY_ITSELF, port=CLOSED)
+    with state.database.transaction() as session:
+        entered = working.entered(**WITHOUT_SIGN_IN, port=fallback.port)
+        save(session, state.sealer, entered, "ada@mailroom.example", server_id=NEW)
+    send()
+    assert len(fallback.messages) == 1
+    with later(seconds=20), Connections(state) as connections:
+        probes.probe_all(state, connections, clock.now())
+        jobs.go_back(clock.now())
+    assert working.server.port != CLOSED
 
 
 @pytest.mark.parametrize("case", ["not wanted", "one failure", "restored"])
