@@ -7,13 +7,13 @@ import pytest
 from tests.support.browser import Browser
 from webapp.accounts.message_kinds import KINDS
 from webapp.core.app_state import AppState
-from webapp.monitoring.message_kinds import RECOVERED_KIND
+from webapp.monitoring.message_kinds import IN_TROUBLE_KIND, RECOVERED_KIND, WELL_KIND
 from webapp.outbox.kinds import TEST_KIND
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
 
-NAMES = [kind.name for kind in (TEST_KIND, *KINDS, RECOVERED_KIND)]
+NAMES = [kind.name for kind in (TEST_KIND, *KINDS, RECOVERED_KIND, IN_TROUBLE_KIND, WELL_KIND)]
 URL = re.compile(r"https?://[^\s\"'<>]+")
 
 
