@@ -77,10 +77,7 @@ def save(
         return _saved_already(session, sealer, shown, entered)
     if server_id == NEW and (same := _same(session, sealer, entered)):
         return Saved(same, can_work=can_work(session, same), unchanged=True)
-    if forbidden := servers.locked(session, shown) & changed_fields(shown, entered):
-        raise SetInFile(forbidden)
-    if secrets_to_retype(shown, entered):
-        raise SecretsRequired
+    _refuse_forbidden(session, shown, entered)
     changed = _changes_of_grant(session, sealer, shown, entered)
     used = _goes_to_use(session, shown, entered, changed, keep_draft)
     before = fields_of(_target(session, shown) if used else shown)
@@ -88,21 +85,14 @@ def save(
     try:
         with session.begin_nested():
             row = _row_for(session, sealer, shown, entered, used)
-            if changed and not row.is_draft:
-                revisions.keep_grant(session, row)
-            discarded = row is shown and bool(changed) and grants.discard(session, row, changed)
+            discarded = row is shown and _discard_grant(session, row, changed)
             if row is not shown or not unchanged:
                 session.add(fill(row, sealer, entered, by))
     except IntegrityError:
         # A second click, or another administrator, saved the first one at the same moment.
         return save(session, sealer, entered, by, version, server_id, keep_draft)
     grants.prepare(session, row, entered.method)
-    server = _put_to_use(session, row) if used and row.is_draft else row
-    if before and not server.is_draft:
-        places.follow_provider(session, server, str(before["provider"]))
-    _announce(session, server, before, by)
-    # After the messages, in the order in which the outbox locks both.
-    grants.ask_again(session)
+    server = _finish(session, row, used, before, by)
     return Saved(server, discarded, can_work(session, server), unchanged)
 
 
@@ -120,13 +110,7 @@ def use(session: Session, server_id: int, by: str, version: int | None = None) -
     before = fields_of(_target(session, server))
     if forbidden := servers.locked(session, server).intersection(differences(before, fields_of(server))):
         raise SetInFile(forbidden)
-    used = _put_to_use(session, server)
-    used.updated_by = by
-    if before:
-        places.follow_provider(session, used, str(before["provider"]))
-    _announce(session, used, before, by)
-    grants.ask_again(session)
-    return Saved(used)
+    return Saved(_finish(session, server, True, before, by))
 
 
 def copy(session: Session, server_id: int, by: str) -> MailServer:
@@ -233,7 +217,33 @@ def _target(session: Session, shown: MailServer | None) -> MailServer | None:
     return servers.replaced_by(session, shown) if shown and shown.is_draft else shown
 
 
-def _put_to_use(session: Session, draft: MailServer) -> MailServer:
+def _refuse_forbidden(session: Session, shown: MailServer | None, entered: EnteredServer) -> None:
+    """Raise SetInFile or SecretsRequired if what was entered may not be saved."""
+    if forbidden := servers.locked(session, shown) & changed_fields(shown, entered):
+        raise SetInFile(forbidden)
+    if secrets_to_retype(shown, entered):
+        raise SecretsRequired
+
+
+def _discard_grant(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
+    """Delete the grant if these changes discard it; return whether there was a token."""
+    if changed and not server.is_draft:
+        revisions.keep_grant(session, server)
+    return bool(changed) and grants.discard(session, server, changed)
+
+
+def _finish(session: Session, row: MailServer, used: bool, before: dict[str, object], by: str) -> MailServer:
+    """Put what was saved in this row to use, if it is `used`, and try what waits; return the server that has it now."""
+    server = _put_to_use(session, row, by) if used and row.is_draft else row
+    if before and not server.is_draft:
+        places.follow_provider(session, server, str(before["provider"]))
+    _announce(session, server, before, by)
+    # After the messages, in the order in which the outbox locks both.
+    grants.ask_again(session)
+    return server
+
+
+def _put_to_use(session: Session, draft: MailServer, by: str) -> MailServer:
     """Return the server that is now used instead of the draft: the one that it replaces, else the draft itself.
 
     The one in use keeps its row, and with it its place, its name, and all that refers to it.
@@ -249,7 +259,7 @@ def _put_to_use(session: Session, draft: MailServer) -> MailServer:
     revisions.keep_grant(session, server)
     grants.discard(session, server)
     _copy_settings(draft, server)
-    server.updated_at = clock.now()
+    server.updated_at, server.updated_by = clock.now(), by
     grants.hand_over(session, draft, server)
     session.delete(draft)
     session.flush()
