@@ -28,6 +28,11 @@ class Route:
     error: OSError | None = None
     sock: socket.socket | None = field(default=None, compare=False)
 
+    @property
+    def described(self) -> str:
+        """The family and how it went, in signs."""
+        return f"{self.family} {'✕' if self.error else '✓'} {self.seconds * 1000:.0f} ms"
+
 
 def resolve_family(family: str, host: str, port: int, timeout: float) -> Addresses:
     """Return the addresses of a host that are of this family: IPV4, IPV6 or any; there may be none.

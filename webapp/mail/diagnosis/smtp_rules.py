@@ -38,7 +38,10 @@ HELD_BACK = _(
     "If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."
 )
 # Servers may take minutes (RFC 5321, 4.5.3.2); some delay their greeting on purpose.
-TAKE_MORE_TIME = _("The server may be slow or overloaded: set the timeout to 60 seconds or more and test again.")
+TAKE_MORE_TIME = _(
+    "The server may be slow or overloaded. A check ends after 20 seconds, but emails wait for each reply as "
+    "long as the timeout says: set it to 60 seconds or more."
+)
 TOO_MANY_ATTEMPTS = _(
     "The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."
 )
@@ -65,7 +68,10 @@ NO_REPLY = Diagnosis(
 SLOW_AUTHENTICATION = Diagnosis(
     _("The server didn't reply to the sign-in in time. Many servers delay their reply after failed sign-ins."),
     [
-        _("Set the timeout to 30 seconds or more and test again, so that the server's reply can be shown."),
+        _(
+            "Check the user name and the password: many servers take half a minute to refuse a sign-in, and a check "
+            "doesn't wait that long."
+        ),
         TOO_MANY_ATTEMPTS,
     ],
 )

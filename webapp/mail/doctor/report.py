@@ -8,6 +8,7 @@ from typing import Any
 from webapp.core import i18n, network_errors, version
 from webapp.core.network_errors import classify, describe_certificate
 from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.diagnosis.service import to_data as diagnosis_to_data
 from webapp.mail.doctor.examination import Attempt, Examination
 from webapp.mail.redaction import REDACTED, Redactor
@@ -63,7 +64,10 @@ def to_data(examination: Examination) -> dict[str, Any]:
 def outcome(attempt: Attempt) -> str:
     """Return why an attempt failed, in words; empty if it didn't."""
     failure = attempt.failure
-    return (describe_certificate(failure.code, failure.params) or describe(failure)) if failure else ""
+    if failure is None or failure.reply:
+        return describe(failure) if failure else ""
+    found = diagnose("", {"security": attempt.security, **attempt.values}, failure)
+    return describe_certificate(failure.code, failure.params) or (str(found.cause) if found else describe(failure))
 
 
 def route_error(route: Any) -> str | None:

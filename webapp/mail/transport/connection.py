@@ -236,13 +236,14 @@ class SmtpConnection(flask_mail.Connection):
         return found
 
     def _reach(self, addresses: Addresses) -> tuple[str, socket.socket]:
-        """Connect; return the address family and the connection."""
+        """Connect; return the address family, or how each went, and the connection."""
         timeout = self.deadline.left(self.settings.timeout)
         if not self._compares_families:
             sock = connect(addresses, timeout)
             return name(sock.family), sock
         self.routes = self.deadline.run(partial(connect_each, addresses, timeout))
-        return take_first(self.routes)
+        _family, sock = take_first(self.routes)
+        return ", ".join(route.described for route in self.routes), sock
 
     def _host_name(self) -> str:
         host = self.settings.provider.host(self.settings.host, self.settings.fields)
