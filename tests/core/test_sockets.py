@@ -77,4 +77,4 @@ def test_a_proxy_that_is_inside_is_refused(kind: str, internet_only: None) -> No
 )
 def test_a_proxy_is_not_asked_for_what_is_inside(target: str, internet_only: None) -> None:
     with pytest.raises(PrivateHost):
-        sockets.connect_through_proxy(Proxy("http", "192.0.2.1", 3128), target, 587, 5)
+        sockets.connect_through_proxy(Proxy("http", "proxy.invalid", 3128), target, 587, 5)

@@ -130,7 +130,7 @@ def _context(trust: Trust) -> ssl.SSLContext:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if trust.authorities and not trust.pinned:
         context.load_verify_locations(cadata=trust.authorities)
-        # Whoever trusts an authority trusts it as it is: homemade ones often lack what only strict checks require.
+        # An administrator has trusted it as it is: homemade ones often lack what only strict checks require.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if trust.client_certificate:
         _load_client_certificate(context, trust.client_certificate)

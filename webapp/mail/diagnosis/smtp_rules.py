@@ -258,7 +258,7 @@ PRIVATE_HOST = Diagnosis(
     network_errors.PRIVATE_HOST,
     [
         CHECK_ADDRESS,
-        _("If it is your own server, ask whoever operates Mailroom to allow it: MAILROOM_ALLOW_PRIVATE_HOSTS=true."),
+        _("If it is your own server, ask the operator of Mailroom to allow it: MAILROOM_ALLOW_PRIVATE_HOSTS=true."),
     ],
 )
 PORT_NOT_ALLOWED = Diagnosis(
