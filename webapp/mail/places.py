@@ -137,9 +137,10 @@ def follow_provider(session: Session, server: MailServer, former: str) -> None:
 
 
 def free_name(session: Session, wanted: str) -> str:
-    """Return this name, or with a number if a server has it already."""
+    """Return this name, or with the next number that is free if a server has it already."""
     name, number = wanted[:MAX_NAME_LENGTH], 1
+    base = re.sub(r" \d+$", "", name)
     while servers.by_name(session, name) is not None:
         number += 1
-        name = f"{wanted[: MAX_NAME_LENGTH - len(str(number)) - 1]} {number}"
+        name = f"{base[: MAX_NAME_LENGTH - len(str(number)) - 1]} {number}"
     return name

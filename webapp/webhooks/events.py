@@ -110,9 +110,10 @@ def values_of(event: Event) -> dict[str, Any]:
     return {"event_id": event_id, "type": event.type.name, "body": body, "created_at": now, "next_attempt_at": now}
 
 
-def mail_server_url(general: General) -> str:
-    """Return the URL of the mail server page, which events link to; empty while there is no public URL."""
-    return f"{general.public_url}/settings/mail" if general.public_url else ""
+def mail_server_url(general: General, server_id: int | None = None) -> str:
+    """Return the URL of the page of the mail server in use, or of another one; empty while there is no public URL."""
+    page = f"/settings/mail/{server_id}" if server_id is not None else "/settings/mail"
+    return f"{general.public_url}{page}" if general.public_url else ""
 
 
 def iso(time: datetime) -> str:

@@ -89,10 +89,10 @@ def test_the_order_is_changed_and_the_first_is_the_one_in_use(two: Browser, row:
 def test_a_copy_is_a_draft_with_the_same_secret(two: Browser, row: Row, state: AppState) -> None:
     page = act(two, row("Custom 2"), "copy")
     assert "nothing is sent through it until you use it" in page.text
-    opened = [servers.open_secrets(state.sealer, row(name)) for name in ("Custom 2", "Custom 2 2")]
+    opened = [servers.open_secrets(state.sealer, row(name)) for name in ("Custom 2", "Custom 3")]
     assert opened == [{"password": "first-password"}] * 2
     two.submit_on(page, "save")
-    assert row("Custom 2 2").position == 2
+    assert row("Custom 3").position == 2
 
 
 def test_a_server_gets_a_name_and_senders_of_its_own(two: Browser, row: Row) -> None:

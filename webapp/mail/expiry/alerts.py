@@ -132,6 +132,6 @@ def _call_webhooks(
         what=alert.subject,
         ends_at=webhooks.iso(alert.expires_at) if alert.expires_at else None,
         mail_server={"name": server.name, "provider": server.provider, "host": server.host},
-        url=webhooks.mail_server_url(general(session, app_state().config)),
+        url=webhooks.mail_server_url(general(session, app_state().config), server.id if server.position else None),
         **more,
     )

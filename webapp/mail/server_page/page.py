@@ -28,6 +28,7 @@ from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, LIMITS, ROUTE, TRUST, EnteredServer
@@ -133,6 +134,7 @@ def _servers_context(session: Session, saved: MailServer | None, primary: MailSe
         "works": saved is not None and can_work(session, saved),
         "draft": servers.draft_of(session, saved),
         "replaced": servers.replaced_by(session, saved) if saved else None,
+        "delivered": deliveries.of_servers(session, [saved.id])[saved.id] if saved and saved.position else None,
         "is_locked": bool(servers.locked(session, saved)),
     }
 

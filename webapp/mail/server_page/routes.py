@@ -14,6 +14,7 @@ from webapp.core.errors import SetInFile, StaleVersion, TooManyRequests
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.doctor import limits
 from webapp.mail.doctor.examination import Examination
 from webapp.mail.doctor.service import examine
@@ -230,5 +231,12 @@ def _page(state: FormState, result: FormResult, test: Examination | None = None)
     form_url = url_for("mail.one_server", server_id=state.saved.id) if state.saved else url
     context = page_context(state, result, test)
     replaced_url = url_of(context["replaced"]) if context["replaced"] else ""
-    page = render_template("mail/server.html", page_url=url, form_url=form_url, replaced_url=replaced_url, **context)
+    page = render_template(
+        "mail/server.html",
+        page_url=url,
+        form_url=form_url,
+        describe_failure=describe,
+        replaced_url=replaced_url,
+        **context,
+    )
     return allow_form_targets(make_response(page), form_targets(result.form.chosen))
