@@ -18,6 +18,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
+from webapp.mail.signals import mail_server_saved, mail_server_works
 from webapp.outbox import probes
 from webapp.outbox import service as outbox
 from webapp.outbox.connection import Connections
@@ -226,6 +227,20 @@ def test_a_server_that_failed_at_a_message_is_tried_with_one_after_its_pause(
     deliver()
     assert {get_message(one).state for one in ids} == {SENT}
     assert (trouble_of(first_id), len(first.messages), len(second.messages)) == (None, 1, 4)
+
+
+@pytest.mark.one_database
+def test_a_test_email_through_a_server_ends_its_trouble_and_saving_has_the_others_tried_at_once(
+    enqueue: Enqueue, deliver: Act, use_servers: UseServers, trouble_of: TroubleOf, database: Database
+) -> None:
+    ids = use_servers(None, None)
+    enqueue()
+    deliver()
+    with database.transaction() as session:
+        mail_server_works.send(session=session, server=session.get_one(MailServer, ids[0]))
+        mail_server_saved.send(session=session)
+    left = trouble_of(ids[1])
+    assert (trouble_of(ids[0]), left is not None and left.retry_at <= clock.now()) == (None, True)
 
 
 @pytest.mark.one_database
