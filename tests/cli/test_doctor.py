@@ -36,4 +36,7 @@ def test_a_server_is_chosen_by_name_and_its_failure_explained(
     assert set(found["failure"]) == {"stage", "reply", "error"}
     assert set(found["diagnosis"]) >= {"cause", "steps", "help_url", "fix", "confidence"}
     assert found["diagnosis"]["cause"] in result.stdout
+    shared = mailroom("doctor", "--server", "Custom", "--share").stdout
+    assert "535 5.7.8 Bad credentials" in shared
+    assert "mailroom@" not in shared
     assert "There is no mail server named nobody." in mailroom("doctor", "--server", "nobody").stderr

@@ -14,7 +14,7 @@ from webapp.core.app_state import app_state
 from webapp.mail import servers
 from webapp.mail.deliverability.findings import Finding, Sender
 from webapp.mail.deliverability.service import check
-from webapp.mail.doctor.report import to_data
+from webapp.mail.doctor.report import to_data, to_text
 from webapp.mail.models import MailServer
 from webapp.providers.registry import get_providers
 
@@ -23,10 +23,13 @@ from webapp.providers.registry import get_providers
 @click.option("--server", "name", metavar="NAME", help="Mail server or draft. Default: the one in use.")
 @click.option("--send", "to", metavar="TO", help="Send a test email there. Otherwise nothing is sent.")
 @click.option("--deliverability", "with_dns", is_flag=True, help="Also look up SPF, DKIM, DMARC, MX of the sender.")
+@click.option("--share", is_flag=True, help="As a text to share: no secrets or tokens, no names before an @.")
 @json_option
 @click.pass_context
 @with_appcontext
-def doctor(context: click.Context, name: str | None, to: str | None, with_dns: bool, as_json: bool) -> None:
+def doctor(
+    context: click.Context, name: str | None, to: str | None, with_dns: bool, share: bool, as_json: bool
+) -> None:
     """Check a mail server stage by stage and, if one fails, say why and what to do.
 
     Without --send, the server is asked whether it takes email to the first administrator, and the check stops there. It
@@ -43,6 +46,8 @@ def doctor(context: click.Context, name: str | None, to: str | None, with_dns: b
     if as_json:
         more = {"deliverability": [finding.to_data() for finding in findings]} if with_dns else {}
         print_json(to_data(examination) | more)
+    elif share:
+        click.echo(to_text(examination))
     else:
         print_examination(examination)
         print_findings(findings)

@@ -15,8 +15,9 @@ from webapp.mail.redaction import REDACTED, Redactor
 from webapp.mail.transcript import stage_label
 from webapp.providers.registry import get_providers
 
-# Everything before an @, however it is quoted or encoded; of what VERP and SRS make of an address, too.
-_LOCAL_PART = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"|[^\s<>()\[\]:;,"\'\\]+)(?=@|%40)', re.IGNORECASE)
+# What ends a local part, and what can't be in one unless it is quoted.
+_AT = re.compile("(@|%40)", re.IGNORECASE)
+_NOT_LOCAL = frozenset(" \t\n<>()[]:;,\"'\\")
 # Long texts without a blank, as tokens, keys and identifiers are; and those of them that say something.
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=~-]{20,}")
 _NO_TOKEN = re.compile(r"(TLS|ECDHE|DHE)[_-][A-Z0-9_-]+|[a-z]+([_-][a-z]+)*|[A-Z]+([_-][A-Z]+)*")
@@ -85,17 +86,30 @@ def to_text(examination: Examination) -> str:
     settings = examination.settings
     addresses = [parseaddr(settings.get("mail_from", "")), parseaddr(examination.recipient)]
     names = [settings.get("username", ""), *(part for pair in addresses for part in pair)]
-    return shareable("\n".join(lines), names)
+    return shareable(i18n.without_isolates("\n".join(lines)), names)
 
 
 def shareable(text: str, names: Sequence[str]) -> str:
     """Return the text without local parts of addresses, without tokens, and without these names or addresses."""
     text = Redactor([name for name in names if len(name) >= MIN_ENCODED_LENGTH and "@" in name])(text)
-    text = _LOCAL_PART.sub(REDACTED, text)
+    *addresses, rest = _AT.split(text)
+    text = "".join(_without_local_part(one) if number % 2 == 0 else one for number, one in enumerate(addresses)) + rest
     for name in sorted({name.partition("@")[0] for name in names}, key=len, reverse=True):
         if len(name) >= MIN_NAME_LENGTH and name.casefold() not in _WORDS:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", REDACTED, text, flags=re.IGNORECASE)
     return _TOKEN.sub(_without_token, text)
+
+
+def _without_local_part(text: str) -> str:
+    """Return a text that an @ follows without the local part at its end, which may be quoted (RFC 5321, 4.1.2)."""
+    start = len(text)
+    if text.endswith('"'):
+        start = max(text.rfind("\n") + 1, text.rfind('"', 0, start - 1))
+        while start > 0 and text[start - 1] == "\\":
+            start = max(text.rfind("\n", 0, start) + 1, text.rfind('"', 0, start), 0)
+    while start > 0 and text[start - 1] not in _NOT_LOCAL:
+        start -= 1
+    return text[:start] + REDACTED
 
 
 def _without_token(found: re.Match[str]) -> str:
