@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from webapp.core import clock
 
-# A certificate may be for hundreds of hosts, and a name may be as long as whoever issued it likes.
+# A certificate may be for hundreds of hosts, and a name may have any length.
 MAX_NAMES = 10
 MAX_NAME_LENGTH = 200
 MAX_PEM_LENGTH = 50_000

@@ -8,6 +8,7 @@ import pytest
 
 from tests.mail.page import PAGE, custom, error_at
 from tests.support.browser import Browser
+from tests.support.certificates import Authority
 from tests.support.faulty_certificates import Company, fault
 from tests.support.html import forms_of
 from tests.support.scripted import ScriptedServer
@@ -49,6 +50,17 @@ def test_the_chain_is_shown_and_an_authority_trusted_with_one_click(
     assert "Saved and in use." in saved.text
     passed = administrator.submit(PAGE, "test", password="", test_recipient="eve@example.org")
     assert "The test email is on its way to eve@example.org" in passed.text
+
+
+def test_the_host_of_the_certificate_is_filled_in_and_the_password_asked_for_again(
+    administrator: Browser, authority: Authority
+) -> None:
+    with ScriptedServer(tls="starttls", certificate=authority.server("localhost")) as server:
+        failed = administrator.submit(PAGE, "test", **fields(server) | {"host": "127.0.0.1"})
+        assert "Use the host localhost" in failed.text
+        page = administrator.submit_on(failed, "apply", password="")
+        assert error_at(page, "password").startswith("Enter “Password” again, because you changed Host")
+        assert "AUTH" not in server.commands
 
 
 def test_a_saved_password_has_to_be_entered_again_for_what_is_trusted_now(

@@ -68,6 +68,19 @@ def test_a_pinned_certificate_is_accepted_until_it_expires(scripted: Scripted, c
         SmtpConnection(settings).__enter__()
 
 
+def test_the_host_that_the_certificate_is_for_is_offered(
+    scripted: Scripted, authority: Authority, delivery_error: FailingSend
+) -> None:
+    server = scripted(tls="tls", certificate=authority.server("localhost", "mail.invalid"))
+    settings = with_password(server, security="tls", host="127.0.0.1")
+    failure = delivery_error(settings).failure
+    presented = look(settings, failure, Deadline(10))
+    assert presented
+    assert (failure.code, [dict(one.values) for one in presented.offers]) == (
+        "certificate_not_for_ip_address", [{"host": "localhost"}],
+    )  # fmt: skip
+
+
 def test_an_authority_is_trusted_for_its_own_server_only(scripted: Scripted, company: Company) -> None:
     server = scripted(tls="tls", certificate=company.context())
     trusted = settings_for(server, security="tls", trust=Trust(authorities=company.ca_file.read_text()))

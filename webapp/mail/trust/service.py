@@ -13,6 +13,7 @@ from cryptography import x509
 from webapp.core import certificates, network_errors
 from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline, start
+from webapp.core.hosts import parse_ip_address
 from webapp.core.tls import PresentedChain, Trust
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -21,11 +22,17 @@ from webapp.providers import Failure
 
 # Seconds for looking, and for trying what is offered.
 LOOK, TRIAL = 5.0, 6.0
+# Of a certificate for many hosts.
+MAX_HOSTS = 3
 
 
 class OfferKind(StrEnum):
-    """What would be trusted: nothing besides what this machine trusts, one authority, or one certificate only."""
+    """What would be changed: the host, to one that the certificate is for, or what is trusted.
 
+    That is nothing besides what this machine trusts, one authority, or one certificate only.
+    """
+
+    HOST = "host"
     MACHINE = "machine"
     AUTHORITY = "authority"
     CERTIFICATE = "certificate"
@@ -33,7 +40,7 @@ class OfferKind(StrEnum):
 
 @dataclass(frozen=True)
 class Offer:
-    """What would be trusted, as form values, and the certificate that this is about, if it is about one."""
+    """What would be changed, as form values, and the certificate that this is about, if it is about one."""
 
     kind: OfferKind
     values: Mapping[str, str]
@@ -57,7 +64,7 @@ class Presented:
         return {
             "presented": [_to_data(one) for one in self.certificates],
             "missing": self.missing or None,
-            "offers": [{"trust": one.kind, "fix": dict(one.values)} for one in self.offers],
+            "offers": [{"kind": one.kind, "fix": dict(one.values)} for one in self.offers],
         }
 
 
@@ -79,7 +86,7 @@ def look(settings: TransportSettings, failure: Failure, deadline: Deadline) -> P
         [CertificateFacts.of(one) for one in chain.certificates],
         [CertificateFacts.of(one) for one in chain.known],
         "" if path[-1].subject == path[-1].issuer else CertificateFacts.of(path[-1]).issuer,
-        _working(bare, list(_candidates(settings.trust, path)), deadline.part(TRIAL)),
+        _working(bare, [*_hosts(bare, failure, path[0]), *_candidates(bare.trust, path)], deadline.part(TRIAL)),
     )
 
 
@@ -89,6 +96,15 @@ def _path(chain: PresentedChain) -> list[x509.Certificate]:
     while issuer := next((one for one in others if one.subject == path[-1].issuer and one not in path), None):
         path.append(issuer)
     return path
+
+
+def _hosts(bare: TransportSettings, failure: Failure, own: x509.Certificate) -> Iterator[Offer]:
+    """Return the hosts that a certificate is for, if it is for others than the one that was entered."""
+    if failure.code not in network_errors.OTHER_HOST:
+        return
+    names = [name for name in certificates.host_names(own) if "*" not in name and parse_ip_address(name) is None]
+    for name in names[:MAX_HOSTS]:
+        yield Offer(OfferKind.HOST, {"host": name})
 
 
 def _candidates(trust: Trust, path: Sequence[x509.Certificate]) -> Iterator[Offer]:
@@ -112,18 +128,20 @@ def _working(bare: TransportSettings, offers: Sequence[Offer], deadline: Deadlin
     trials = [start(partial(_works, bare, offer, deadline)) for offer in offers]
     wait(trials, TRIAL + 0.5)
     working = [offer for offer, trial in zip(offers, trials, strict=True) if trial.done() and trial.result()]
-    # Where this machine's own authorities are enough, nothing else needs to be trusted.
-    return working[:1] if working and working[0].kind is OfferKind.MACHINE else working
+    # Where another host or this machine's own authorities are enough, nothing needs to be trusted.
+    enough = [offer for offer in working if offer.kind in (OfferKind.HOST, OfferKind.MACHINE)]
+    return enough[:1] or working
 
 
 def _works(bare: TransportSettings, offer: Offer, deadline: Deadline) -> bool:
     trust = replace(
         bare.trust,
         authorities=offer.values.get("trusted_certificates", bare.trust.authorities),
-        pinned=offer.values["pinned_certificate"],
+        pinned=offer.values.get("pinned_certificate", bare.trust.pinned),
     )
+    settings = replace(bare, trust=trust, host=offer.values.get("host", bare.host))
     try:
-        with SmtpConnection(replace(bare, trust=trust), deadline):
+        with SmtpConnection(settings, deadline):
             return True
     except DeliveryError:
         return False
