@@ -1,6 +1,6 @@
-"""How many replies are read rightly that whoever wrote the rules has never seen.
+"""How many replies are read rightly that the author of the rules has never seen.
 
-They were written down from public sources by somebody else. Whoever changes the rules looks at the totals, and at which
+They were written down from public sources by somebody else. To change the rules, look at the totals, and at which
 causes are mistaken for which, but not at the replies.
 """
 

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from tests.mail.replies.known import Known, load
+from webapp.mail.replies.concepts import CONCEPTS
 from webapp.mail.replies.reading import read
+from webapp.mail.replies.signs import SIGNS
 from webapp.providers import Cause
 
 KNOWN = [one for name in ("servers", "services", "others") for one in load(name)]
@@ -47,6 +49,11 @@ def test_a_hostile_reply_is_read_in_no_time(line: str) -> None:
     started = time.process_time()
     read("rcpt", f"550 5.1.1 No such user {f'{line} ' * 200}")
     assert time.process_time() - started < 0.5
+
+
+def test_every_thing_in_the_lexicon_means_something() -> None:
+    used = {name for sign in SIGNS for name in (*sign.concepts, *sign.unless)}
+    assert CONCEPTS.keys() - used == set()
 
 
 @pytest.mark.parametrize("reply", ["", "550", "abc", "999 x", "550 \x00", "5.7.1", "550-\n550-\n550 "])

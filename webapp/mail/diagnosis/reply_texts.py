@@ -14,7 +14,7 @@ SUBMIT_ELSEWHERE = _(
 SET_UP_DOMAIN = _(
     "Add the SPF and DKIM records that your mail provider names to the DNS of the Mail From address's domain."
 )
-SEND_REPLY = _("If that doesn't help, send the reply to whoever runs the server.")
+SEND_REPLY = _("If that doesn't help, send the reply to the server's administrator.")
 ASK_SERVICE = _("Sign in to the service's website and look for a notice, or ask its support.")
 RETRIED = _("You don't need to do anything: waiting emails are retried automatically.")
 SOFTWARE_FAULT = _(
@@ -102,7 +102,7 @@ NEEDS_TLS = Diagnosis(
 NO_TLS = Diagnosis(
     _("The server offers encryption, but can't start it."),
     [
-        _("Ask whoever runs the server to check its TLS settings and certificate."),
+        _("Ask the server's administrator to check its TLS settings and certificate."),
         _("Until then, try its port for TLS from the start, usually 465."),
     ],
 )
@@ -183,7 +183,7 @@ UNKNOWN_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("
 MAILBOX_FULL = Diagnosis(_("The recipient's mailbox is full."), [_("Ask the recipient to make room in it.")])
 RECIPIENT_REJECTED = Diagnosis(
     _("The server doesn't accept email for this recipient."),
-    [_("Check the address for typos."), _("Ask the recipient, or whoever runs their mail server.")],
+    [_("Check the address for typos."), _("Ask the recipient, or the administrator of their mail server.")],
 )
 RECIPIENT_SYNTAX = Diagnosis(
     _("The server says that the recipient's address isn't written correctly."),
@@ -246,7 +246,7 @@ SERVER_CLOSING = Diagnosis(
 )
 SERVER_CONFIGURATION = Diagnosis(
     _("The server reports a mistake in its own configuration, such as a mail loop."),
-    [_("Send the reply, below, to whoever runs the server.")],
+    [_("Send the reply, below, to the server's administrator.")],
 )
 BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PORT, SEND_REPLY])
 NO_UTF8 = Diagnosis(
@@ -255,7 +255,7 @@ NO_UTF8 = Diagnosis(
 )
 NOT_UNDERSTOOD = Diagnosis(
     _("Mailroom doesn't recognize the server's reply."),
-    [_("Look up the reply in the service's documentation, or send it to whoever runs the server.")],
+    [_("Look up the reply in the service's documentation, or send it to the server's administrator.")],
     confidence="",
 )
 

@@ -48,6 +48,7 @@ TOO_MANY_ATTEMPTS = _(
 STARTTLS_PORT = Diagnosis(
     _("This port doesn't use TLS from the start. It probably expects STARTTLS."),
     [_("Set Security to STARTTLS, or keep TLS and use the server's port for it (usually 465).")],
+    confidence="medium",
 )
 TLS_PORT = Diagnosis(
     _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
@@ -56,6 +57,7 @@ TLS_PORT = Diagnosis(
         CHECK_SERVICE,
         TAKE_MORE_TIME,
     ],
+    confidence="medium",
 )
 NO_REPLY = Diagnosis(
     _("The server accepted the connection but didn't reply in time."),
@@ -74,6 +76,7 @@ SLOW_AUTHENTICATION = Diagnosis(
         ),
         TOO_MANY_ATTEMPTS,
     ],
+    confidence="medium",
 )
 CONNECTION_CLOSED = Diagnosis(
     _("The server closed the connection without giving a reason."),
@@ -81,6 +84,7 @@ CONNECTION_CLOSED = Diagnosis(
         CHECK_PORT,
         TOO_MANY_ATTEMPTS,
     ],
+    confidence="medium",
 )
 TLS_FAILED = Diagnosis(
     _("The connection failed while TLS was being set up."),
@@ -177,6 +181,7 @@ CONNECTION_TIMEOUT = Diagnosis(
         PORTS_BLOCKED,
         _("Allow outgoing connections to this host and port in the firewall."),
     ],
+    confidence="medium",
 )
 NOT_SMTP = Diagnosis(
     _("The service on this port is not a mail server."),
@@ -188,6 +193,7 @@ NO_AUTHENTICATION = Diagnosis(
         _("Set Security to STARTTLS or TLS."),
         _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
     ],
+    confidence="medium",
 )
 NO_AUTHENTICATION_HERE = Diagnosis(
     _("This server offers no authentication here, although the connection is encrypted."),
@@ -232,6 +238,7 @@ BROKE_OFF_AT_DATA = Diagnosis(
         _("The server's log says why it closed the connection, if you can read it."),
         TAKE_MORE_TIME,
     ],
+    confidence="medium",
 )
 BROKE_OFF = {Stage.MAIL: BROKE_OFF_AT_MAIL, Stage.RCPT: BROKE_OFF_AT_RCPT, Stage.DATA: BROKE_OFF_AT_DATA}
 BROKE_OFF_CODES = ("timeout", "connection_closed")

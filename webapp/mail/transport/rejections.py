@@ -25,7 +25,7 @@ _OF_THE_SERVER_FOR_NOW = frozenset({
     Cause.RATE_LIMITED, Cause.QUOTA_EXCEEDED, Cause.SENDER_MAILBOX_FULL, Cause.SERVER_FULL, Cause.SERVER_CLOSING,
 })  # fmt: skip
 _OF_THE_SENDER = frozenset({Cause.SENDER_NOT_ALLOWED, Cause.SENDER_DOMAIN, Cause.DKIM_SPF_DMARC})
-# Rejections of whoever signs in or doesn't: no message, sender or recipient changes anything.
+# Rejections of the sign-in, or of the lack of one: no message, sender or recipient changes anything.
 _OF_EVERYONE = frozenset({
     Cause.CREDENTIALS, Cause.APP_PASSWORD_NEEDED, Cause.AUTH_DISABLED, Cause.AUTH_REQUIRED, Cause.AUTH_MECHANISM,
     Cause.TOKEN_REJECTED, Cause.TLS_REQUIRED,
