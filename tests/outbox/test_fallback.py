@@ -19,11 +19,12 @@ from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.mail.signals import mail_server_saved, mail_server_works
-from webapp.outbox import probes
+from webapp.outbox import circuits, probes
 from webapp.outbox import service as outbox
 from webapp.outbox.connection import Connections
 from webapp.outbox.delivery import deliver_due
 from webapp.outbox.models import Attempt, AttemptResult, MessageState
+from webapp.providers import Failure
 
 Act = Callable[[], None]
 Scripted = Callable[..., ScriptedServer]
@@ -197,6 +198,25 @@ def test_a_server_that_lets_us_in_again_is_used_again(
     enqueue()
     deliver()
     assert (len(first.messages), len(second.messages)) == (1, 1)
+
+
+@pytest.mark.one_database
+def test_a_connection_from_before_the_trouble_does_not_show_that_it_is_over(
+    enqueue: Enqueue, app: Flask, state: AppState, scripted: Scripted, use_servers: UseServers, trouble_of: TroubleOf
+) -> None:
+    first = scripted()
+    first_id, _second_id = use_servers(first, scripted())
+    enqueue()
+    with Connections(state) as kept:
+        deliver_due(app, connections=kept)
+        first.close()
+        with state.database.transaction() as session:
+            circuits.failed(session, first_id, Failure("connect", "connection_refused"), clock.now())
+            circuits.try_now(session, clock.now())
+        probes.probe_all(state, kept, clock.now())
+    trouble = trouble_of(first_id)
+    assert trouble is not None
+    assert trouble.failures == 2
 
 
 def test_a_server_that_failed_at_a_message_is_tried_with_one_after_its_pause(

@@ -138,11 +138,11 @@ class Connections:
             route = self._routes[settings.server.id] = _make_route(settings, settings.server, self._state)
         return route
 
-    def connect(self, route: Route) -> KeptConnection:
-        """Return a connection that nobody else uses. Raises DeliveryError, NotReady."""
-        server = route.settings.server
+    def connect(self, route: Route, anew: bool = False) -> KeptConnection:
+        """Return a connection that nobody else uses, one of those kept or a new one. Raises DeliveryError, NotReady."""
+        server, make = route.settings.server, KeptConnection if anew else self.pool.acquire
         try:
-            return self.pool.acquire(route.transport, (server.id, route.settings.granted_at) if server else None)
+            return make(route.transport, (server.id, route.settings.granted_at) if server else None)
         except DeliveryError as error:
             if server is not None:
                 outcomes.failed(self._state.database, server, error.failure)

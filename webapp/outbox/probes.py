@@ -32,7 +32,8 @@ def probe_all(state: AppState, connections: Connections, now: datetime) -> None:
 def _probe(connections: Connections, settings: CurrentSettings) -> Failure | None:
     """Return how a server fails, if it does."""
     try:
-        kept = connections.connect(connections.route(settings))
+        # One that is kept may be from before the trouble.
+        kept = connections.connect(connections.route(settings), anew=True)
     except (NotReady, DeliveryError) as error:
         return error.failure
     connections.record_certificate(settings, kept)
