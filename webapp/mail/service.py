@@ -21,8 +21,8 @@ from webapp.mail.servers import EnteredServer, open_secrets, secrets_to_retype
 from webapp.providers import Limits, OAuth2
 from webapp.providers.registry import get_providers
 
-# Instead of the id of a server: a new one, beside those that there are.
-NEW = 0
+# Instead of the id of a server: a new one, beside those that there are. No URL has it.
+NEW = -1
 # What belongs to the place of a server and not to its settings: a draft leaves it as it is.
 PLACE = frozenset({"id", "version", "position", "name", "replaces_id", "for_domains", "for_applications", "revision"})
 

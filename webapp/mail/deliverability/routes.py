@@ -30,7 +30,7 @@ TITLES = {
 
 
 @blueprint.get("/settings/mail/deliverability")
-@blueprint.get("/settings/mail/<int(max=2147483647):server_id>/deliverability")
+@blueprint.get("/settings/mail/<int:server_id>/deliverability")
 def show(server_id: int | None = None) -> Response | str:
     """Check the sender of a mail server, of the one in use unless another is given, and show what was found."""
     with app_state().database.read() as session:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnDefault, Date, delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp.core.database import Base, UtcDateTime
+from webapp.core.database import MAX_ID, Base, UtcDateTime
 from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import GRANT_SETTINGS
 from webapp.mail.models import Grant, GrantStatus, MailServer
@@ -62,6 +62,8 @@ def of_server(session: Session, server_id: int) -> list[Revision]:
 
 def find(session: Session, server_id: int, number: int, lock: bool = False) -> Revision | None:
     """Return one revision, if it is still there; `lock` keeps others from changing it until the transaction ends."""
+    if not (0 < server_id <= MAX_ID and 0 < number <= MAX_ID):
+        return None
     one = select(Revision).where(Revision.mail_server_id == server_id, Revision.number == number)
     return session.scalar(one.with_for_update() if lock else one)
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
+from webapp.core.database import MAX_ID
 from webapp.core.errors import NotFound
 from webapp.core.sealing import sha256_hex
 from webapp.mail.round_trips.models import RoundTrip
@@ -17,8 +18,6 @@ from webapp.mail.round_trips.notices import Notice
 # Of the link, and of the page that says whether it was followed.
 PATH, RESULTS = "/round-trip/", "/settings/mail/round-trips/"
 RETENTION = timedelta(days=7)
-# Of an id: what an integer column takes.
-MAX_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
