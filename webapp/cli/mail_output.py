@@ -106,9 +106,9 @@ def print_examination(found: Examination) -> None:
         rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in found.certificates]
         print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
         click.echo("To trust one: mailroom mail set --trusted-certificates-file or --pinned-certificate-file, as PEM.")
-    if found.attempts:
-        tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.attempts]
-        click.echo("\nWhat else was tried:")
+    if found.tried:
+        tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.tried]
+        click.echo("\nWhat was tried:")
         print_table(("settings", "result"), tried)
     if found.lines:
         click.echo("\nThe conversation:")

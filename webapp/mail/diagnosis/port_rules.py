@@ -44,6 +44,7 @@ PORTS_SWALLOWED = Diagnosis(
         ),
         _("If this machine reaches other mail servers, this one is down or ignores this machine: ask its operator."),
     ],
+    confidence="medium",
 )
 # TLS is spoken, but not with a certificate or version that would do.
 UNTRUSTED = {*CERTIFICATES, "tls_version"}

@@ -117,6 +117,13 @@ class Examination:
         return describe(self.failure) if self.failure else ""
 
     @property
+    def tried(self) -> Sequence[Attempt]:
+        """The settings that were entered, and the others that were tried, if any."""
+        security, port = self.settings["security"], self.settings["port"]
+        seconds = sum(one.seconds for one in self.stages)
+        return [Attempt({}, security, port, seconds, self.failure), *self.attempts] if self.attempts else ()
+
+    @property
     def broken_routes(self) -> Sequence[Route]:
         """The address families that don't work while another does."""
         works = any(route.error is None for route in self.routes)

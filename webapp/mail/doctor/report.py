@@ -84,9 +84,9 @@ def to_text(examination: Examination) -> str:
     with i18n.use_language(i18n.DEFAULT):
         lines = list(_lines(examination))
     settings = examination.settings
-    addresses = [parseaddr(settings.get("mail_from", "")), parseaddr(examination.recipient)]
-    names = [settings.get("username", ""), *(part for pair in addresses for part in pair)]
-    return shareable(i18n.without_isolates("\n".join(lines)), names)
+    names = [settings.get("username", ""), parseaddr(settings.get("mail_from", ""))[1], examination.recipient]
+    # An address may have the same name.
+    return f"Mailroom {version.VERSION}\n" + shareable(i18n.without_isolates("\n".join(lines)), names)
 
 
 def shareable(text: str, names: Sequence[str]) -> str:
@@ -119,7 +119,7 @@ def _without_token(found: re.Match[str]) -> str:
 def _lines(examination: Examination) -> Iterator[str]:
     result = "passed" if examination.ok else "FAILED"
     kind = "test email" if examination.sends else "check without sending"
-    yield f"Mailroom {version.VERSION}, {kind}, {examination.at:%Y-%m-%d %H:%M:%S} UTC: {result}"
+    yield f"{kind}, {examination.at:%Y-%m-%d %H:%M:%S} UTC: {result}"
     yield f"provider: {get_providers().label(examination.provider)}"
     yield from (f"{name}: {_shown(name, value)}" for name, value in examination.settings.items() if value)
     yield f"recipient: {examination.recipient}"
@@ -135,7 +135,7 @@ def _lines(examination: Examination) -> Iterator[str]:
     for certificate in examination.certificates:
         yield f"presented: {certificate.subject}, issued by {certificate.issuer or 'nobody'}"
         yield f"  {certificate.since:%Y-%m-%d} to {certificate.expires_at:%Y-%m-%d}, SHA-256 {certificate.fingerprint}"
-    for attempt in examination.attempts:
+    for attempt in examination.tried:
         values = " ".join(f"{name}={value}" for name, value in _connection(attempt).items())
         yield f"tried {values}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
     yield ""
