@@ -50,6 +50,12 @@ class CertificateFacts:
             certificate.not_valid_before_utc <= clock.now() < certificate.not_valid_after_utc,
         )
 
+    @property
+    def line(self) -> str:
+        """Its hosts, its issuer and its days in a line, in no language."""
+        hosts, issuer = join_names(self.names) or self.subject, self.subject if self.is_self_issued else self.issuer
+        return f"{hosts} ({issuer}), {self.since:%Y-%m-%d} – {self.expires_at:%Y-%m-%d}"
+
 
 def parse(pem: str) -> list[x509.Certificate]:
     """Return the certificates in a PEM text. Raises ValueError if there are none, or one can't be read."""

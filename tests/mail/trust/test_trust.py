@@ -84,8 +84,9 @@ def test_the_host_that_the_certificate_is_for_is_offered(
 def test_an_authority_is_trusted_for_its_own_server_only(scripted: Scripted, company: Company) -> None:
     server = scripted(tls="tls", certificate=company.context())
     trusted = settings_for(server, security="tls", trust=Trust(authorities=company.ca_file.read_text()))
-    with SmtpConnection(trusted):
-        pass
+    with SmtpConnection(trusted) as connection:
+        notes = [step.note for step in connection.transcript.stages]
+        assert any("; localhost, 127.0.0.1 (Company CA), 20" in note for note in notes)
     with pytest.raises(DeliveryError, match="self-signed certificate in certificate chain"):
         SmtpConnection(replace(trusted, trust=Trust())).__enter__()
 

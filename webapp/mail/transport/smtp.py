@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from webapp.core import tls
+from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline
 from webapp.core.network_errors import NetworkError
 from webapp.core.tls import Trust
@@ -43,16 +44,18 @@ class NotSmtp(NetworkError):
 
 @dataclass(frozen=True)
 class Certificate:
-    """The period for which a verified certificate is valid."""
+    """The period for which a verified certificate is valid, and a line about it in no language."""
 
     since: datetime
     expires_at: datetime
+    line: str = ""
 
     @classmethod
     def from_connection(cls, connection: ssl.SSLSocket) -> "Certificate | None":
         """Return the certificate of the other end."""
         found = tls.certificate_of(connection)
-        return cls(found.not_valid_before_utc, found.not_valid_after_utc) if found else None
+        facts = CertificateFacts.of(found) if found else None
+        return cls(facts.since, facts.expires_at, facts.line) if facts else None
 
 
 class SmtpClient(smtplib.SMTP):
@@ -151,7 +154,7 @@ class SmtpClient(smtplib.SMTP):
             raise DeliveryError(Stage.TLS, "plain_text_after_starttls")
 
     def start_tls(self, minimum: ssl.TLSVersion, trust: Trust) -> str:
-        """Encrypt the connection, verifying the certificate and its host name. Return the version and the cipher."""
+        """Encrypt the connection, verifying the certificate and its host name. Return what was agreed on."""
         if self._buffer:
             raise DeliveryError(Stage.TLS, "tls_not_offered")
         self.sock.settimeout(self.deadline.left(self._timeout))
@@ -163,7 +166,7 @@ class SmtpClient(smtplib.SMTP):
         cipher = encrypted.cipher()
         chosen = f"{encrypted.version()} {cipher[0] if cipher else ''}"
         self.transcript.add("note", f"{chosen}, certificate checked")
-        return chosen
+        return "; ".join(filter(None, (chosen, self.certificate.line if self.certificate else "")))
 
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
