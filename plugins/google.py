@@ -65,6 +65,22 @@ DAILY_LIMIT = Diagnosis(
     [_("Sending works again within 24 hours. To send more email, use an email delivery service.")],
     "https://support.google.com/a/answer/166852",
 )
+RELAY_NOT_SET_UP = Diagnosis(
+    _("Google's SMTP relay doesn't know this machine's IP address, or the domain that the email is from."),
+    [
+        _(
+            "In the Google Admin console, open Apps → Google Workspace → Gmail → Routing → SMTP relay service, and add "
+            "this machine's IP address."
+        ),
+        _("Set Mail From to an address in a domain of that organization."),
+    ],
+    "https://support.google.com/a/answer/2956491",
+)
+TOO_FAST = Diagnosis(
+    _("Email is sent faster than Google accepts it from this account or organization."),
+    [_("You don't need to do anything: waiting emails are retried automatically.")],
+    "https://support.google.com/a/answer/166852",
+)
 WANTS_TLS = Diagnosis(
     _("Google accepts email only over an encrypted connection."),
     [_("Set Security to STARTTLS and Port to 587.")],
@@ -230,6 +246,8 @@ def register_smtp_provider() -> Provider:
             DiagnosisRule("", NEEDS_APP_PASSWORD, cause=Cause.APP_PASSWORD_NEEDED),
             DiagnosisRule("", TOO_OFTEN, cause=Cause.TOO_MANY_ATTEMPTS),
             DiagnosisRule("", DAILY_LIMIT, cause=Cause.QUOTA_EXCEEDED),
+            DiagnosisRule("", TOO_FAST, cause=Cause.RATE_LIMITED),
+            DiagnosisRule("", RELAY_NOT_SET_UP, "relay", cause=Cause.IP_NOT_ALLOWED),
             DiagnosisRule("530", WANTS_TLS, cause=Cause.TLS_REQUIRED),
         ],
         # Of Google Workspace, in any 24 hours (https://support.google.com/a/answer/166852, 29 November 2026).

@@ -99,6 +99,22 @@ MAILBOX_FULL = Diagnosis(
     _("The sending mailbox is full, because Microsoft keeps each email in its Sent Items."),
     [_("Empty its Sent Items, or set up a retention policy to do so.")],
 )
+RESTRICTED = Diagnosis(
+    _("Microsoft has restricted the sending mailbox or the organization, usually because of spam or unusual volume."),
+    [
+        _("Change the mailbox's password and check that nobody else uses it."),
+        _(
+            "In the Microsoft Defender portal, open Email & collaboration → Review → Restricted entities and unblock "
+            "the mailbox."
+        ),
+        _("If it isn't listed there, contact Microsoft support."),
+    ],
+    "https://learn.microsoft.com/en-us/defender-office-365/outbound-spam-restore-restricted-users",
+)
+NO_TRAFFIC = Diagnosis(
+    _("Microsoft doesn't accept email from this IP address or organization yet. New and trial organizations get this."),
+    [_("Contact Microsoft support as the organization's administrator, with the whole reply.")],
+)
 
 # Of a sign-in that isn't allowed. Some servers only report it in their reply to the sender (530).
 TURNED_OFF_RULES = [
@@ -117,4 +133,6 @@ PASSWORD_RULES = [
     DiagnosisRule("", QUOTA, cause=Cause.QUOTA_EXCEEDED),
     DiagnosisRule("", MAILBOX_FULL, cause=Cause.SENDER_MAILBOX_FULL),
     DiagnosisRule("432", BUSY, cause=Cause.RATE_LIMITED),
+    DiagnosisRule("", RESTRICTED, cause=Cause.ACCOUNT_SUSPENDED),
+    DiagnosisRule("550 5.7.708", NO_TRAFFIC),
 ]

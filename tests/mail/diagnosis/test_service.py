@@ -19,6 +19,8 @@ GOOGLE = [
     ("auth", "454 4.7.0 Too many login attempts, please try again later. x - gsmtp", google.TOO_OFTEN),
     ("data", "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail", google.DAILY_LIMIT),
     ("mail", "530 5.7.0 Must issue a STARTTLS command first. x - gsmtp", google.WANTS_TLS),
+    ("data", "550 5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address you've registered in your", google.RELAY_NOT_SET_UP),
+    ("mail", "450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", google.TOO_FAST),
     ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp", reply_texts.BAD_HELO),
 ]  # fmt: skip
 OFFICE365 = [
@@ -38,6 +40,8 @@ OFFICE365 = [
     ("data", f"554 5.2.0 {STORE}:SubmissionQuotaExceededException", office365_diagnoses.QUOTA),
     ("data", f"554 5.2.2 mailbox full; {STORE}:QuotaExceededException", office365_diagnoses.MAILBOX_FULL),
     ("data", "432 4.3.2 Concurrent connections limit exceeded.", office365_diagnoses.BUSY),
+    ("data", "550 5.1.8 Access denied, bad outbound sender AS(42004)", office365_diagnoses.RESTRICTED),
+    ("data", "550 5.7.708 Service unavailable. Access denied, traffic not accepted from this IP.", office365_diagnoses.NO_TRAFFIC),
 ]  # fmt: skip
 SENDGRID = [
     ("auth", "535 Authentication failed: The provided authorization grant is invalid", sendgrid.BAD_KEY),
