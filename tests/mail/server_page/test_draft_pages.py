@@ -1,5 +1,7 @@
 """A draft on the mail server page: made beside the server in use, authorized, and then used or discarded."""
 
+import re
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -11,6 +13,7 @@ from tests.support.certificates import Authority
 from tests.support.html import forms_of
 from tests.support.token_inbox import running_token_inbox
 from webapp.core.app_state import AppState
+from webapp.mail import servers
 
 pytestmark = pytest.mark.one_database
 IS_DRAFT = "The settings below are a draft"
@@ -80,6 +83,20 @@ def test_another_token_for_a_draft_does_not_put_it_to_use(
     return_with(working, authorize(working, provider))
     working.post(f"{START}?server={shown(state).id}", follow=False, **oauth_form(provider, timeout="20"))
     assert (shown(state).is_draft, shown(state).timeout) == (True, 20)
+
+
+def test_a_new_server_is_a_draft_until_it_is_used_with_its_token(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    page = working.get(f"{PAGE}/new")
+    [action] = re.findall(r'formaction="([^"]*)"', page.text)
+    answer = working.post(action, follow=False, **oauth_form(provider, host="smtp.draft.example"))
+    page = return_with(working, provider.visit(answer.location))
+    assert IS_DRAFT in page.text
+    assert saved(state).host == "smtp.example.org"
+    working.submit_on(page, "save")
+    with state.database.read() as session:
+        assert [one.host for one in servers.in_order(session)] == ["smtp.example.org", "smtp.draft.example"]
 
 
 def test_a_test_of_the_draft_uses_its_token_and_offers_to_use_it(

@@ -97,6 +97,7 @@ def page_context(state: FormState, result: FormResult, test: Examination | None 
     return {
         "form": form,
         "saved": saved,
+        "server_id": state.server_id,
         "saved_provider": providers.get(saved.provider) if saved else None,
         "is_draft": is_draft,
         "saves_draft": saves_draft,
