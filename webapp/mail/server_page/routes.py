@@ -65,7 +65,7 @@ def new_server() -> Response:
     return _answer(service.NEW)
 
 
-@blueprint.route("/settings/mail/<int:server_id>", methods=["GET", "POST"])
+@blueprint.route("/settings/mail/<int(min=1):server_id>", methods=["GET", "POST"])
 @csrf.exempt
 def one_server(server_id: int) -> Response:
     """Show and change a fallback or a draft."""
