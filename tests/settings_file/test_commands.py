@@ -42,6 +42,7 @@ def test_the_example_of_the_documentation_is_right_and_can_be_applied(
 ) -> None:
     for name, content in {
         "shop": "x" * 32,
+        "sendgrid-key": "SG.0123456789abcdefghijkl.0123456789abcdefghijklmnopqrstuvwxyz",
         "shop-webhook-url": "https://shop.example/",
         "shop-webhook-secret": signing.new_secret(),
     }.items():

@@ -13,6 +13,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.models import MAX_NAME_LENGTH, MailServer
 from webapp.mail.servers import PRIMARY
 from webapp.providers.registry import get_providers
+from webapp.settings import declared
 
 # More than there are servers: while they are numbered anew, no two have the same position.
 FAR = 1000
@@ -82,11 +83,9 @@ def assign(
 ) -> MailServer:
     """Name a server, and choose the From domains and the applications (identifiers) that it is for; all without any.
 
-    Raises NameTaken, CannotBeFirst, StaleVersion, NotFound, and SetInFile for the new name of a server in the file.
+    Raises NameTaken, CannotBeFirst, StaleVersion, NotFound, and SetInFile if the settings file sets what would change.
     """
     server = find(session, server_id, version)
-    if server.name != name and servers.locked(session, server):
-        raise SetInFile(["name"])
     other = servers.by_name(session, name)
     if other is not None and other.id != server_id:
         raise NameTaken
@@ -94,6 +93,8 @@ def assign(
         raise CannotBeFirst
     new = {"name": name, "for_domains": list(for_domains), "for_applications": list(for_applications)}
     changed = [key for key, value in new.items() if getattr(server, key) != value]
+    if forbidden := servers.locked(session, server).intersection(changed):
+        raise SetInFile(forbidden)
     for key, value in new.items():
         setattr(server, key, value)
     if changed:
@@ -103,9 +104,44 @@ def assign(
 
 
 def reorder(session: Session, order: Iterable[MailServer], moved: MailServer) -> None:
-    """Use the servers in this order, because one was `moved`, and try what waits at once. Raises CannotBeFirst."""
+    """Use the servers in this order, because one was `moved`, and try what waits at once.
+
+    Raises CannotBeFirst, and SetInFile if the settings file sets the order.
+    """
+    if declared.names(session, declared.MAIL_SERVERS):
+        raise SetInFile([declared.MAIL_SERVERS])
     renumber(session, order)
     audit.record(session, audit_events.MAIL_SERVER_MOVED, provider=moved.provider, server=moved.name)
+    signals.mail_server_saved.send(session=session)
+
+
+def refuse_addition(session: Session, server: MailServer | None) -> None:
+    """Raise SetInFile if the settings file sets which servers are used, and this one, or a new one, isn't in it."""
+    names = declared.names(session, declared.MAIL_SERVERS)
+    if names and (server is None or server.name not in names):
+        raise SetInFile([declared.MAIL_SERVERS])
+
+
+def follow(session: Session, wanted: Sequence[MailServer]) -> None:
+    """Use these servers in this order, except for drafts among them, and keep all others as drafts.
+
+    Until one of them is for all email and can be used, what is in use stays before them.
+    """
+    present, used = servers.in_order(session), [one for one in wanted if not one.is_draft]
+    others = [one for one in present if one not in used]
+    first = next((one for one in used if not one.is_dedicated), None)
+    order = [first, *(one for one in used if one is not first)] if first else [*others, *used]
+    if order == present:
+        return
+    for server in others if first else []:
+        if draft := servers.draft_of(session, server):
+            draft.replaces_id = None
+        server.position = None
+        audit.record(session, audit_events.MAIL_SERVER_RETIRED, provider=server.provider, server=server.name)
+    session.flush()
+    if order != [one for one in present if not one.is_draft]:
+        renumber(session, order)
+        audit.record(session, audit_events.MAIL_SERVER_MOVED, provider=order[0].provider, server=order[0].name)
     signals.mail_server_saved.send(session=session)
 
 

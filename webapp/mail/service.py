@@ -107,10 +107,7 @@ def use(session: Session, server_id: int, by: str, version: int | None = None) -
         return Saved(server, can_work=can_work(session, server))
     if not can_work(session, server):
         raise CannotWork
-    before = fields_of(_target(session, server))
-    if forbidden := servers.locked(session, server).intersection(differences(before, fields_of(server))):
-        raise SetInFile(forbidden)
-    return Saved(_finish(session, server, True, before, by))
+    return Saved(_finish(session, server, True, fields_of(_target(session, server)), by))
 
 
 def copy(session: Session, server_id: int, by: str) -> MailServer:
@@ -200,6 +197,8 @@ def _row_for(
     if shown is not None and (used or shown.is_draft):
         return shown
     if shown is None:
+        if used:
+            places.refuse_addition(session, None)
         position = len(servers.in_order(session)) if used else None
         name = places.free_name(session, get_providers().name(entered.provider.key))
         return MailServer(position=position, name=name, sealed_secrets={}, provider_fields={})
@@ -250,6 +249,7 @@ def _put_to_use(session: Session, draft: MailServer, by: str) -> MailServer:
     """
     server = servers.replaced_by(session, draft)
     if server is None:
+        places.refuse_addition(session, draft)
         order = servers.in_order(session)
         if not order and draft.is_dedicated:
             raise CannotBeFirst

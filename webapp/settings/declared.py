@@ -33,6 +33,11 @@ def fields(session: Session, section: str, name: str = "") -> frozenset[str]:
     return frozenset(session.scalars(found))
 
 
+def names(session: Session, section: str) -> frozenset[str]:
+    """Return which ones the file sets, of a section that can have several."""
+    return frozenset(session.scalars(select(DeclaredSetting.name).where(DeclaredSetting.section == section)))
+
+
 def refuse_changes(session: Session, section: str, changed: Iterable[str], name: str = "") -> None:
     """Refuse to change what the file sets. Raises SetInFile with those of the `changed` fields.
 

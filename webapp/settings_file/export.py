@@ -18,7 +18,7 @@ from webapp.applications.values import PERMISSIONS
 from webapp.core.config import Config
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import mail_server_form
-from webapp.mail.servers import COLUMNS, find_saved
+from webapp.mail.servers import COLUMNS, in_order
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 from webapp.settings.declared import APPLICATIONS, GENERAL, MAIL_SERVERS, SECURITY, WEBHOOKS
@@ -41,8 +41,8 @@ def export(session: Session) -> str:
     general = asdict(settings.general(session, Config())) | {"content_days": settings.content_days(session)}
     document.add(GENERAL, _table(general))
     document.add(SECURITY, _table(asdict(settings.security(session))))
-    if server := find_saved(session).shown:
-        document.add(MAIL_SERVERS, _tables([_mail_server(server)]))
+    if used := in_order(session):
+        document.add(MAIL_SERVERS, _tables(_mail_servers(session, used)))
     if found := applications.list_all(session):
         document.add(APPLICATIONS, _tables([_application(*one) for one in enumerate(found, 1)]))
     if hooks := webhooks.list_all(session):
@@ -52,8 +52,20 @@ def export(session: Session) -> str:
     return tomlkit.dumps(document)
 
 
-def _mail_server(server: MailServer) -> Table:
-    values = {key: getattr(server, key) for key in COLUMNS}
+def _mail_servers(session: Session, used: list[MailServer]) -> list[Table]:
+    if len(used) == 1:
+        return [_mail_server(used[0], {})]
+    names = {one.identifier: one.name for one in applications.list_all(session)}
+    tables = []
+    for number, server in enumerate(used, 1):
+        bound = [names[one] for one in server.for_applications if one in names]
+        place = {"name": server.name, "for_domains": server.for_domains, "for_applications": bound}
+        tables.append(_mail_server(server, {key: value for key, value in place.items() if value}, number, server.name))
+    return tables
+
+
+def _mail_server(server: MailServer, place: Mapping[str, Any], *parts: object) -> Table:
+    values = {**place, **{key: getattr(server, key) for key in COLUMNS}}
     if server.proxy_type == "none":
         values |= dict.fromkeys(("proxy_host", "proxy_port", "proxy_username"))
     if provider := get_providers().get(server.provider):
@@ -61,7 +73,7 @@ def _mail_server(server: MailServer) -> Table:
         values |= {key: _typed(form[key], value) for key, value in server.provider_fields.items() if key in form}
     table = _table(values)
     for name in sorted(server.sealed_secrets):
-        _add_secret(table, name, _variable("MAIL_SERVER", name))
+        _add_secret(table, name, _variable("MAIL_SERVER", *parts, name))
     return table
 
 

@@ -60,10 +60,11 @@ def _apply(session: Session, sealer: Sealer, found: Document) -> None:
     # So that the services don't refuse what comes from the file itself.
     declared.clear(session)
     locked = [
-        *mail_servers.apply(session, sealer, found),
         *general.apply_general(session, found),
         *general.apply_security(session, found),
+        # Mail servers and webhooks name applications.
         *applications.apply(session, found),
+        *mail_servers.apply(session, sealer, found),
         *webhooks.apply(session, sealer, found),
     ]
     if found.wrong:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, SelectChoice, SelectMultipleField, StringField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -43,10 +44,12 @@ class AssignForm(VersionedForm):
     )
 
     @classmethod
-    def of(cls, server: MailServer, applications: list[Application]) -> "AssignForm":
-        """Return the form of this server."""
+    def of(
+        cls, server: MailServer, applications: list[Application], posted: MultiDict[str, str] | None = None
+    ) -> "AssignForm":
+        """Return the form of this server, with what was `posted`; else with what the request has."""
         data: dict[str, Any] = {name: getattr(server, name) for name in ("name", "for_domains", "for_applications")}
-        form = cls(data=data)
+        form = cls(data=data) if posted is None else cls(formdata=posted)
         named = {one.identifier: one.name for one in applications}
         # One that was deleted is shown as long as the server is for it.
         known = {**dict.fromkeys(server.for_applications, ""), **named}

@@ -15,6 +15,7 @@ from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
 from webapp.mail.server_page.routes import CANNOT_BE_FIRST, blueprint, url_of
 from webapp.mail.service import CannotWork
+from webapp.settings import declared
 from webapp.web import csrf
 from webapp.web.access import current_user
 from webapp.web.forms import VersionedForm
@@ -38,6 +39,7 @@ def list_servers() -> Response | str:
             "works": {one.id: service.can_work(session, one) for one in every},
             "names": {one.id: one.name for one in every},
             "applications": {one.identifier: one.name for one in applications.list_all(session)},
+            "names_in_file": declared.names(session, declared.MAIL_SERVERS),
         }
     return render_template(
         "mail/servers.html", used=used, drafts=drafts, url_of=url_of, describe_failure=describe, **context
@@ -100,11 +102,11 @@ def assign_server(server_id: int) -> Response | str:
     with app_state().database.read() as session:
         server = servers.by_id(session, server_id)
         known = applications.list_all(session)
-        locked = bool(servers.locked(session, server))
+        locked = servers.locked(session, server)
     if server is None:
         abort(404)
     form = AssignForm.of(server, known)
-    form.lock(["name"] if locked else [])
+    form.lock(locked)
     if form.validate_on_submit() and _assign(server, form):
         flash(_("Saved."), "success")
         return redirect(url_of(server), 303)
