@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.mail.page import PAGE, custom, error_at
+from tests.support.applications import add_application
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from webapp.core.app_state import AppState
@@ -102,6 +103,13 @@ def test_a_server_gets_a_name_and_senders_of_its_own(two: Browser, row: Row) -> 
     two.submit(path, name="Shop", for_domains="Shop.example\n@news.example")
     assert row("Shop").for_domains == ["shop.example", "news.example"]
     assert "For senders in <bdi>shop.example, news.example</bdi>" in two.get(LIST).text
+
+
+def test_a_server_may_be_for_an_application(two: Browser, row: Row, state: AppState) -> None:
+    application = add_application(state.database, name="Web shop")
+    two.submit(f"{PAGE}/{row('Custom 2').id}/senders", for_applications=application.identifier)
+    assert row("Custom 2").for_applications == [application.identifier]
+    assert "For the applications <bdi>Web shop</bdi>" in two.get(LIST).text
 
 
 def test_a_server_for_some_senders_is_never_the_first(two: Browser, row: Row) -> None:
