@@ -25,7 +25,7 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
         raise DeliveryError(Stage.AUTH, "unknown_authentication", params)
     # Of those it awaits, LOGIN has the most replies: three.
     # At the deadline, the connection is the first to fail, as that says more.
-    seconds = client.deadline.left(guard.SECONDS + 3 * settings.timeout) + 0.5
+    seconds = min(guard.SECONDS + 3 * settings.timeout, client.deadline.left() + 0.5)
     call = partial(_call, method, client, settings.account)
     try:
         _try_mechanisms(client, partial(guard.run, provider.key, call, seconds, (DeliveryError, OSError), redact))
