@@ -24,6 +24,8 @@ _PURPOSES = (
 )  # fmt: skip
 SAN = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
 NO_SAN = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3000"))
+# With a kind of name that the library doesn't know (x400Address).
+X400_NAME = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"0\x0f\x82\x09localhost\xa3\x02\x05\x00")
 # Of a certificate that may issue none, with a length of the path to those that it issues.
 PATH_WITHOUT_CA = x509.UnrecognizedExtension(ExtensionOID.BASIC_CONSTRAINTS, bytes.fromhex("3003020101"))
 
@@ -49,6 +51,7 @@ class Fault:
     sends_authority: bool = False
     by_openssl: str = ""
     # `version`: it has extensions and says that it is of version 1. `algorithm`: it names two signature algorithms.
+    # `name`: its own name is in an encoding of old, with an umlaut.
     forged: str = ""
 
 
@@ -108,8 +111,8 @@ def _certificate(
 def _forged(certificate: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, fault: str) -> bytes:
     """Return a certificate as no library writes it, as PEM."""
     signed, algorithm, digest = certificate.tbs_certificate_bytes, _SHA256, hashes.SHA256()
-    if fault == "version":
-        signed = signed.replace(_VERSION_3, _VERSION_1, 1)
+    if fault in _CHANGED:
+        signed = signed.replace(*_CHANGED[fault], 1)
         signature = ca_key.sign(signed, ec.ECDSA(digest))
     else:
         algorithm, signature = _SHA384, ca_key.sign(signed, ec.ECDSA(hashes.SHA384()))
@@ -123,7 +126,10 @@ def _der(tag: int, content: bytes) -> bytes:
     return bytes([tag]) + length + content
 
 
-_VERSION_3, _VERSION_1 = bytes.fromhex("a003020102"), bytes.fromhex("a003020100")
+_CHANGED = {
+    "version": (bytes.fromhex("a003020102"), bytes.fromhex("a003020100")),
+    "name": (_der(0x0C, b"localhost"), _der(0x14, b"localh\xf6st")),
+}
 # ecdsa-with-SHA256 and ecdsa-with-SHA384.
 _SHA256, _SHA384 = (_der(0x30, bytes.fromhex(f"06082a8648ce3d04030{last}")) for last in (2, 3))
 

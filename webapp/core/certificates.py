@@ -16,6 +16,8 @@ from webapp.core import clock
 MAX_NAMES = 10
 MAX_NAME_LENGTH = 200
 MAX_PEM_LENGTH = 50_000
+# Of an extension that OpenSSL accepts or doesn't look at, or that isn't there.
+_UNREADABLE = (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,13 @@ class CertificateFacts:
 
 def parse(pem: str) -> list[x509.Certificate]:
     """Return the certificates in a PEM text. Raises ValueError if there are none, or one can't be read."""
-    return x509.load_pem_x509_certificates(pem.encode())
+    return [with_names(one) for one in x509.load_pem_x509_certificates(pem.encode())]
+
+
+def with_names(certificate: x509.Certificate) -> x509.Certificate:
+    """Return the certificate if its names can be read, which loading it doesn't show. Raises ValueError."""
+    _ = certificate.subject, certificate.issuer
+    return certificate
 
 
 def to_pem(certificates: Iterable[x509.Certificate]) -> str:
@@ -83,8 +91,7 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 def host_names(certificate: x509.Certificate) -> list[str]:
     """Return the host names and IP addresses that a certificate is for, the printable ones."""
-    # Anything may be wrong with the certificate of a stranger.
-    with suppress(ValueError, x509.ExtensionNotFound):
+    with suppress(*_UNREADABLE):
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = [one.value for one in found if isinstance(one, x509.DNSName | x509.IPAddress)]
         return [_shown(str(name)) for name in names if isinstance(name, str | IPv4Address | IPv6Address)]
@@ -93,7 +100,7 @@ def host_names(certificate: x509.Certificate) -> list[str]:
 
 def is_authority(certificate: x509.Certificate) -> bool:
     """Return whether a certificate may issue others."""
-    with suppress(ValueError, x509.ExtensionNotFound):
+    with suppress(*_UNREADABLE):
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     # Authorities of the first version of X.509 have no extensions.
     return certificate.version is x509.Version.v1 and certificate.subject == certificate.issuer
@@ -112,13 +119,12 @@ def client_problem(pem: str, now: datetime) -> str:
     except ValueError:
         return "no_certificate"
     try:
-        key = serialization.load_pem_private_key(pem.encode(), None)
+        if serialization.load_pem_private_key(pem.encode(), None).public_key() != certificate.public_key():
+            return "other_key"
     except TypeError:
         return "key_encrypted"
     except (ValueError, UnsupportedAlgorithm):
         return "no_key"
-    if key.public_key() != certificate.public_key():
-        return "other_key"
     if now < certificate.not_valid_before_utc:
         return "not_yet_valid"
     return "expired" if now >= certificate.not_valid_after_utc else ""

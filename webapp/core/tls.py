@@ -72,7 +72,7 @@ def certificate_of(connection: ssl.SSLSocket) -> x509.Certificate | None:
     data = connection.getpeercert(binary_form=True)
     # OpenSSL may accept what this library doesn't read.
     with suppress(ValueError):
-        return x509.load_der_x509_certificate(data) if data else None
+        return certificates.with_names(x509.load_der_x509_certificate(data)) if data else None
     return None
 
 
@@ -92,7 +92,7 @@ def presented_chain(sock: socket, host: str, seconds: float) -> PresentedChain:
     connection.set_connect_state()
     _shake_hands(connection, sock, seconds)
     try:
-        presented = connection.get_peer_cert_chain(as_cryptography=True) or []
+        presented = list(map(certificates.with_names, connection.get_peer_cert_chain(as_cryptography=True) or []))
         completed = connection.get_verified_chain(as_cryptography=True) or []
     except ValueError:
         # Malformed ones can't be shown.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.mail.conftest import later, settings_for, with_password
 from tests.support.certificates import Authority
-from tests.support.faulty_certificates import Company, fault
+from tests.support.faulty_certificates import X400_NAME, Company, Fault, fault
 from tests.support.scripted import ScriptedServer
 from webapp.core import certificates
 from webapp.core.deadlines import Deadline
@@ -89,6 +89,16 @@ def test_an_authority_is_trusted_for_its_own_server_only(scripted: Scripted, com
         assert any("; localhost, 127.0.0.1 (Company CA), 20" in note for note in notes)
     with pytest.raises(DeliveryError, match="self-signed certificate in certificate chain"):
         SmtpConnection(replace(trusted, trust=Trust())).__enter__()
+
+
+@pytest.mark.parametrize("odd", [fault(forged="name"), fault(own={"names": (X400_NAME, False)})])
+def test_names_that_cannot_be_shown_keep_no_email_back(scripted: Scripted, tmp_path: Path, odd: Fault) -> None:
+    company = Company(tmp_path, odd)
+    settings = settings_for(scripted(tls="tls", certificate=company.context()), security="tls")
+    with SmtpConnection(replace(settings, trust=Trust(authorities=company.ca_file.read_text()))) as connection:
+        assert (connection.presented_chain().certificates == ()) == (odd.forged == "name")
+    with pytest.raises(DeliveryError, match="unable to get local issuer"):
+        SmtpConnection(settings).__enter__()
 
 
 @pytest.mark.parametrize(
