@@ -133,7 +133,10 @@ def test_macros_are_expanded_as_in_the_rfc() -> None:
 
 @pytest.mark.parametrize(
     "term",
-    ["include", "include:", "all:x", "a/33", "ip4:::1", "ip6:192.0.2.1", "mx:%{z}.example", "exists:%x", "x:y"],
+    [
+        "include", "include:", "all:x", "a/33", "ip4:::1", "ip6:192.0.2.1", "ip4:192.0.2.0/255.255.255.0",
+        "ip6:fe80::1%eth0", "mx:%{z}.example", "exists:%x", "x:y",
+    ],
 )  # fmt: skip
 def test_what_is_no_term_is_refused(term: str) -> None:
     with pytest.raises(InvalidTerm, match=r"\S"):

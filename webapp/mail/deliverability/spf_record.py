@@ -15,6 +15,7 @@ ASKING = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 _MECHANISM = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[a-z][a-z0-9]*)(?P<rest>[:/].*)?", re.IGNORECASE)
 _MODIFIER = re.compile(r"(?P<name>[a-z][a-z0-9_.-]*)=(?P<value>.*)", re.IGNORECASE)
 _PREFIXES = re.compile(r"(?P<domain>.*?)(?:/(?P<v4>\d{1,3}))?(?://(?P<v6>\d{1,3}))?")
+_NETWORK = re.compile(r":[0-9a-f.:]+(?:/\d{1,3})?", re.IGNORECASE)
 _MACRO = re.compile(
     r"%(?:\{(?P<letter>[slodiphvcrt])(?P<keep>\d{0,3})(?P<reverse>r?)(?P<split>[-.+,/_=]*)\}|[%_-])", re.I
 )
@@ -162,7 +163,8 @@ def _network(version: int) -> Callable[[str, str], Parsed]:
             network = ipaddress.ip_network(rest[1:], strict=False)
         except ValueError as error:
             raise InvalidTerm(text) from error
-        if network.version != version or not rest.startswith(":"):
+        # Not with a network mask or the name of an interface, which Python would take.
+        if network.version != version or not _NETWORK.fullmatch(rest):
             raise InvalidTerm(text)
         return rest[1:], BOTH
 
