@@ -28,6 +28,7 @@ RIGHT: dict[str, Any] = {"scheme": "https", "host": "mailroom.example", "peer": 
         ({"ending": True}, ["ending"]),
         ({"referrer": "https://eur01.safelinks.protection.outlook.com/?url=x"}, ["wrapped"]),
         ({"referrer": "https://notsendgrid.net/"}, []),
+        ({"referrer": "https://[sendgrid.net/"}, []),
         ({"referrer": "https://mail.google.com/"}, []),
     ],
 )

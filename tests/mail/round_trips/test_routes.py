@@ -10,7 +10,7 @@ from tests.conftest import PUBLIC_URL
 from tests.mail.page import PAGE
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
-from tests.support.receiver import running_receiver
+from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -116,10 +116,12 @@ class TestAskedFromHere:
 
         return ask
 
-    def test_somebody_else_who_replies_is_not_taken_for_it(self, ask: Callable[[str], str]) -> None:
-        with running_receiver() as receiver:
-            receiver.answers = [200]
-            assert "Something else replies" in ask(receiver.url.partition("/hook")[0])
+    @pytest.mark.parametrize("body", [b"Welcome", b"[" * 200_000, b'{"answer": "\\ud800"}'])
+    def test_somebody_else_who_replies_is_not_taken_for_it(
+        self, body: bytes, ask: Callable[[str], str], scripted: Callable[..., ScriptedServer]
+    ) -> None:
+        server = scripted({"GREETING": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)})
+        assert "Something else replies" in ask(f"http://localhost:{server.port}")
 
     def test_a_url_where_nobody_answers_is_told_with_the_reason(self, ask: Callable[[str], str]) -> None:
         page = ask("http://127.0.0.1:9")

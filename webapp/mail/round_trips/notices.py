@@ -120,7 +120,7 @@ def _way(seen: Seen, scheme: str, host: str) -> list[Notice]:
 
 def _link(seen: Seen) -> list[Notice]:
     found = []
-    referrer = urlsplit(seen.referrer).hostname or ""
+    referrer = _host_of(seen.referrer)
     if service := next((one for one in LINK_SERVICES if f".{referrer}".endswith(f".{one}")), ""):
         found.append(Notice("wrapped", {"service": service}))
     if seen.parameters:
@@ -128,6 +128,13 @@ def _link(seen: Seen) -> list[Notice]:
     if seen.ending:
         found.append(Notice("ending"))
     return found
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _without_port(host: str) -> str:

@@ -58,13 +58,13 @@ def answer(sealer: Sealer, asked: str, notices: Sequence[Notice]) -> dict[str, A
 def _read(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _is_proof(sealer: Sealer, of: str, nonce: str, proof: str) -> bool:
-    return any(hmac.compare_digest(proof.encode(), one.encode()) for one in _proofs(sealer, of, nonce))
+    return any(hmac.compare_digest(proof.encode(errors="replace"), one.encode()) for one in _proofs(sealer, of, nonce))
 
 
 def _proofs(sealer: Sealer, of: str, nonce: str) -> list[str]:
