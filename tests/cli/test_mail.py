@@ -103,6 +103,41 @@ def test_what_the_form_refuses_is_said_at_the_option(
     assert mailroom.json("mail", "show")["host"] == inbox.host
 
 
+def test_servers_are_added_ordered_named_and_deleted(mailroom: Command, inbox: Inbox, password_file: str) -> None:
+    added = mailroom.json("mail", "add", *settings_of(inbox), "--timeout", "7", "--password-file", password_file)
+    kept = mailroom.json("mail", "copy", "--server", added["server"])["name"]
+    mailroom("mail", "assign", "--server", added["server"], "--name", "Spare", "--for-domain", "news.example")
+    listed = mailroom("mail", "list").stdout.splitlines()
+    assert [line.split("  ")[0] for line in listed[1:]] == ["Custom", "Spare", kept]
+    assert ["in use" in listed[1], "for news.example" in listed[2], "draft" in listed[3]] == [True] * 3
+    refused = mailroom("mail", "move", "--server", "spare", "up")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "Error: The first mail server is for all email. This one is only for certain senders or applications.\n",
+    )
+    mailroom("mail", "assign", "--server", "Spare", "--for-domain", "")
+    mailroom("mail", "use", "--server", "Spare")
+    mailroom("mail", "set", "--server", kept, "--timeout", "9", "--draft")
+    mailroom("mail", "delete", "--server", "Custom", "--yes")
+    servers = mailroom.json("mail", "list")
+    assert [(one["name"], one["position"], one["timeout"]) for one in servers] == [("Spare", 0, 7), (kept, None, 9)]
+
+
+def test_a_revision_is_listed_and_restored(mailroom: Command, inbox: Inbox, password_file: str) -> None:
+    mailroom("mail", "set", *settings_of(inbox), "--timeout", "7", "--password-file", password_file)
+    mailroom("mail", "set", "--timeout", "8")
+    assert "timeout" in mailroom("mail", "revisions").stdout.splitlines()[1]
+    assert mailroom("mail", "restore", "1").stdout.endswith("revision 1 is in use again.\n")
+    newest = mailroom.json("mail", "revisions")[0]
+    assert (newest["number"], newest["restored_from"], newest["settings"]["timeout"]) == (3, 1, 7)
+    assert "There is no revision 9." in mailroom("mail", "restore", "9").stderr
+
+
+def test_the_help_of_the_settings_has_headings(mailroom: Command) -> None:
+    text = mailroom("mail", "set", "--help").stdout
+    assert text.index("OAuth2:") < text.index("--client-id") < text.index("Connection:") < text.index("--port")
+
+
 def test_without_a_mail_server_the_commands_say_what_to_do(mailroom: Command) -> None:
     for command in ("show", "test"):
         result = mailroom("mail", command)

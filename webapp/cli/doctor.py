@@ -4,11 +4,11 @@ from email.utils import parseaddr
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.orm import Session
 
 from webapp.cli.base import changed_database
-from webapp.cli.mail import first_administrator, form_over, require, require_valid, run_check
+from webapp.cli.mail import first_administrator, form_over, require_valid, run_check
 from webapp.cli.mail_output import print_examination, print_findings
+from webapp.cli.mail_server_options import named, server_option
 from webapp.cli.output import json_option, print_json
 from webapp.core.app_state import app_state
 from webapp.mail import servers
@@ -20,7 +20,7 @@ from webapp.providers.registry import get_providers
 
 
 @click.command()
-@click.option("--server", "name", metavar="NAME", help="Mail server or draft. Default: the one in use.")
+@server_option
 @click.option("--send", "to", metavar="TO", help="Send a test email there. Otherwise nothing is sent.")
 @click.option("--deliverability", "with_dns", is_flag=True, help="Also look up SPF, DKIM, DMARC, MX of the sender.")
 @click.option("--share", is_flag=True, help="As a text to share: no secrets or tokens, no names before an @.")
@@ -37,7 +37,7 @@ def doctor(
     """
     with changed_database() as database:
         with database.read() as session:
-            found, server = servers.find_saved(session), _server(session, name)
+            found, server = servers.find_saved(session), named(session, name)
             recipient = to or first_administrator(session) or parseaddr(server.mail_from)[1]
         sends = to is not None
         result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True, sends=sends)
@@ -58,13 +58,3 @@ def _look_up(server: MailServer) -> list[Finding]:
     """Return what the DNS says about the sender of a mail server."""
     providers = get_providers()
     return check(Sender.of(server, providers), list(providers), app_state().config.name_server_addresses)
-
-
-def _server(session: Session, name: str | None) -> MailServer:
-    """Return the server of this name, or the one in use. Raises ClickException."""
-    if name is None:
-        return require(servers.primary(session))
-    server = servers.by_name(session, name)
-    if server is None:
-        raise click.ClickException(f"There is no mail server named {name}.")
-    return require(server)

@@ -1,6 +1,6 @@
-"""`mailroom mail`: the mail server in use, a test email through it, other settings."""
+"""`mailroom mail`: a mail server, a test email through it, other settings, one more server."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -11,14 +11,16 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.accounts.models import Role, User, UserState
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.mail_options import SECRET_OPTIONS, read_options, read_own_fields, server_options
+from webapp.cli.mail_options import SECRET_OPTIONS, SettingsCommand, read_options, read_own_fields, server_options
 from webapp.cli.mail_output import expiry_to_dict, grant_to_dict, print_examination, print_server, server_to_dict
-from webapp.cli.options import BadOptions, problems_of
+from webapp.cli.mail_revisions import restore, revisions
+from webapp.cli.mail_server_options import CHANGED_MEANWHILE, COMMAND_LINE, explained, named, server_option
+from webapp.cli.mail_servers import assign, copy, delete, list_servers, move, use
+from webapp.cli.options import BadOptions, options, problems_of
 from webapp.cli.output import json_option, print_json
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
-from webapp.core.errors import StaleVersion
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
 from webapp.mail.doctor.examination import Examination
@@ -33,26 +35,37 @@ from webapp.mail.service import Saved
 from webapp.monitoring.state import full_state
 from webapp.providers.registry import get_providers
 
-# Who saved the mail server, as it is stored, and whose form it was.
-COMMAND_LINE, NO_USER = "command line", 0
+# Whose form it was: nobody entered it in a browser.
+NO_USER = 0
 to_option = click.option("--to", metavar="ADDRESS", help="Recipient. Default: the first administrator.")
 
-mail = AppGroup("mail", help="See, test and change the mail server.")
+saving_options = options(
+    server_options,
+    click.option("--draft", is_flag=True, help="Keep it as a draft, without using it."),
+    click.option("--test", is_flag=True, help="Send a test email first; save only if it is accepted."),
+    to_option,
+    json_option,
+)
+
+mail = AppGroup("mail", help="See, test and change mail servers, and which of them are used.")
+for command in (list_servers, copy, use, move, delete, assign, revisions, restore):
+    mail.add_command(command)
 
 
 @mail.command()
+@server_option
 @json_option
-def show(as_json: bool) -> None:
-    """Show the mail server in use and its state, without secrets."""
+def show(name: str | None, as_json: bool) -> None:
+    """Show a mail server and the state of delivery, without secrets."""
     with open_database() as database, database.read() as session:
-        now, found = clock.now(), servers.find_saved(session)
-        server = require(found.primary)
-        grant = grants.get(session, server.id)
+        now, server = clock.now(), named(session, name)
+        grant, draft = grants.get(session, server.id), servers.draft_of(session, server)
+        expires = [one for one in expiries.of_all(session, now) if one.server_id == server.id]
         data = {
             **server_to_dict(server),
             "grant": grant_to_dict(grant) if grant else None,
-            "expiry_dates": [expiry_to_dict(expiry) for expiry in expiries.current(session, now)],
-            "draft": server_to_dict(found.draft) if found.draft else None,
+            "expiry_dates": [expiry_to_dict(one) for one in expires],
+            "draft": server_to_dict(draft) if draft else None,
             "state": full_state(session, now),
         }
     if as_json:
@@ -62,19 +75,20 @@ def show(as_json: bool) -> None:
 
 
 @mail.command()
+@server_option
 @to_option
 @json_option
 @click.pass_context
-def test(context: click.Context, to: str | None, as_json: bool) -> None:
-    """Send a test email through the mail server in use.
+def test(context: click.Context, name: str | None, to: str | None, as_json: bool) -> None:
+    """Send a test email through a mail server.
 
     The stages are shown and, if one failed, what that means and what to do. The exit code is 0 if the mail server
     accepted the email, 1 if it didn't.
     """
     with changed_database() as database:
         with database.read() as session:
-            found = servers.find_saved(session)
-            server, recipient = require(found.primary), to or first_administrator(session)
+            found, server = servers.find_saved(session), named(session, name)
+            recipient = to or first_administrator(session)
         result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True)
         tested = _send(require_valid(result), server, recipient)
     if as_json:
@@ -84,27 +98,51 @@ def test(context: click.Context, to: str | None, as_json: bool) -> None:
     context.exit(0 if tested.ok else 1)
 
 
-@mail.command("set")
-@server_options
-@click.option("--test", is_flag=True, help="Send a test email first; save only if it is accepted.")
-@to_option
-@json_option
-def set_server(test: bool, to: str | None, as_json: bool, **given: Any) -> None:
-    """Change the mail server. What isn't given stays as it is.
+@mail.command("set", cls=SettingsCommand)
+@server_option
+@saving_options
+def set_server(name: str | None, **given: Any) -> None:
+    """Change a mail server. What isn't given stays as it is.
 
     Settings that need an access token first are kept as a draft until it is generated, which takes a browser for some.
     """
+    _set(lambda session: _to_change(session, name, given["provider"]), **given)
+
+
+@mail.command(cls=SettingsCommand)
+@saving_options
+def add(**given: Any) -> None:
+    """Add one more mail server: the first one, or the last of the fallbacks."""
+    _set(lambda _session: None, server_id=service.NEW, **given)
+
+
+def _to_change(session: Session, name: str | None, provider: str | None) -> MailServer | None:
+    """Return the server to change; None for the first one. Raises ClickException."""
+    if name is None and provider is not None:
+        return servers.primary(session)
+    return named(session, name) if name is not None or servers.primary(session) is not None else None
+
+
+def _set(
+    find: Callable[[Session], MailServer | None],
+    test: bool,
+    draft: bool,
+    to: str | None,
+    as_json: bool,
+    server_id: int | None = None,
+    **given: Any,
+) -> None:
     posted, own = read_options(given), read_own_fields(given)
     with changed_database() as database:
         with database.read() as session:
-            found = servers.find_saved(session)
+            found, shown = servers.find_saved(session), find(session)
             recipient = to or first_administrator(session)
-        if "provider" not in posted and found.shown is not None:
-            require(found.shown)
-        result = form_over({**own, **posted, "test_recipient": recipient}, found, found.shown).as_posted(for_test=test)
+        result = form_over({**own, **posted, "test_recipient": recipient}, found, shown).as_posted(for_test=test)
         entered = require_valid(result, own)
-        tested = _send(entered, found.shown, recipient) if test else None
-        saved = _save(database, entered, result, found.shown) if tested is None or tested.ok else None
+        tested = _send(entered, shown, recipient) if test else None
+        saved = None
+        if tested is None or tested.ok:
+            saved = _save(database, entered, result, shown.id if shown else server_id, draft)
     if as_json:
         print_json({**_saved_to_dict(saved), "test": to_data(tested) if tested else None})
     else:
@@ -118,15 +156,6 @@ def form_over(posted: Mapping[str, str], found: SavedServers, shown: MailServer 
     """Return the form of the page over the server that it shows, with what is given."""
     providers, sealer = get_providers(), app_state().sealer
     return FormState(MultiDict(posted), shown, found.primary, NO_USER, providers, sealer)
-
-
-def require(server: MailServer | None) -> MailServer:
-    """Return the server, which has to be there with its plugin. Raises ClickException."""
-    if server is None:
-        raise click.ClickException("No mail server is set up. Use `mailroom mail set`.")
-    if server.provider not in get_providers():
-        raise click.ClickException(f"The plugin for the provider {server.provider} is missing or broken.")
-    return server
 
 
 def require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:
@@ -164,21 +193,22 @@ def run_check(entered: EnteredServer, saved: MailServer | None, recipient: str, 
         raise click.ClickException(text) from error
 
 
-def _save(database: Database, entered: EnteredServer, result: FormResult, shown: MailServer | None) -> Saved:
+def _save(
+    database: Database, entered: EnteredServer, result: FormResult, server_id: int | None, keep_draft: bool
+) -> Saved:
     """Save the mail server. Raises ClickException."""
     try:
-        with database.transaction() as session:
-            version, server_id = result.form.expected_version, shown.id if shown else None
-            return service.save(session, app_state().sealer, entered, COMMAND_LINE, version, server_id)
-    except (StaleVersion, service.SecretsRequired) as error:
-        raise click.ClickException(
-            "Somebody else saved the mail server meanwhile. Look at it and try again."
-        ) from error
+        with database.transaction() as session, explained():
+            version, sealer = result.form.expected_version, app_state().sealer
+            return service.save(session, sealer, entered, COMMAND_LINE, version, server_id, keep_draft)
+    except service.SecretsRequired as error:
+        raise click.ClickException(CHANGED_MEANWHILE) from error
 
 
 def _saved_to_dict(saved: Saved | None) -> dict[str, Any]:
     return {
         "saved": saved is not None,
+        "server": saved.server.name if saved else None,
         "unchanged": bool(saved and saved.unchanged),
         "draft": bool(saved and saved.is_draft),
         "works_without_more": bool(saved and saved.can_work),
@@ -191,7 +221,8 @@ def _outcome(saved: Saved | None) -> str:
         return "Nothing was saved."
     if saved.unchanged:
         return "Nothing was changed."
-    parts = ["Saved as a draft." if saved.is_draft else "Saved and in use." if saved.can_work else "Saved."]
+    name = saved.server.name
+    parts = [f"Saved as the draft {name}." if saved.is_draft else "Saved and in use." if saved.can_work else "Saved."]
     if saved.discarded_grant:
         parts.append("The access token was discarded, because it was generated for other settings.")
     if not saved.can_work:

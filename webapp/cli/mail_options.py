@@ -15,12 +15,12 @@ HELP = {
     "mail_from": "Sender, such as 'Acme <mail@acme.example>'.",
     "authentication": "Such as password or none; depends on the provider.",
     "username": "User name.",
-    "client_id": "OAuth2: client ID.",
-    "tenant_id": "OAuth2: directory (tenant) ID.",
-    "authorize_url": "OAuth2: authorization URL.",
-    "device_authorization_url": "OAuth2: device authorization URL.",
-    "token_url": "OAuth2: token URL.",
-    "scopes": "OAuth2: scopes, with spaces between them.",
+    "client_id": "Client ID.",
+    "tenant_id": "Directory (tenant) ID.",
+    "authorize_url": "Authorization URL.",
+    "device_authorization_url": "Device authorization URL.",
+    "token_url": "Token URL.",
+    "scopes": "Scopes, with spaces between them.",
     "secret_expires_on": "Last day of the client secret or key.",
     "host": "Host of the mail server.",
     "port": "Port.",
@@ -40,6 +40,28 @@ HELP = {
 }
 # The fields that are boxes to tick.
 BOXES = ("goes_back",)
+OTHERS = "Options"
+# The beginnings of the names of options that are shown together.
+GROUPS = {
+    "Sender and sign-in": ("provider", "mail_from", "authentication", "username", "password"),
+    "OAuth2": (
+        "client_id",
+        "tenant_id",
+        "authorize_url",
+        "device_",
+        "token_url",
+        "scopes",
+        "secret_",
+        "client_secret",
+        "service_account",
+        "remove_client_secret",
+    ),
+    "Connection": ("host", "port", "security", "timeout", "address_family", "mechanism"),
+    "Certificates": ("tls_", "trusted_", "pinned_", "client_certificate", "remove_client_certificate"),
+    "Proxy": ("proxy_",),
+    "Limits": ("limit_",),
+    OTHERS: ("",),
+}
 FILE_HELP = "Read it from a file; - is standard input."
 REMOVE = {
     "remove_client_secret": "Forget the saved client secret.",
@@ -91,10 +113,28 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str,
     return {name: value for name, _, value in pairs}
 
 
+class SettingsCommand(click.Command):
+    """A command with many options: its help shows them under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those of a group together."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for one in self.get_params(ctx):
+            if record := one.get_help_record(ctx):
+                groups.setdefault(_group(one.name or ""), []).append(record)
+        for heading in sorted(groups, key=list(GROUPS).index):
+            with formatter.section(heading):
+                formatter.write_dl(groups[heading])
+
+
+def _group(name: str) -> str:
+    return next((heading for heading, beginnings in GROUPS.items() if name.startswith(beginnings)), OTHERS)
+
+
 server_options = options(
     *(click.option(*_declaration(name), default=None, help=text) for name, text in HELP.items()),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-    *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
+    *(click.option(name, type=click.File(), metavar="FILE", help=FILE_HELP) for name in SECRET_OPTIONS.values()),
     *(click.option(option(name), flag_value="y", help=text) for name, text in REMOVE.items()),
     click.option(
         "--field", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A field of the provider's own."

@@ -28,6 +28,10 @@ def server_to_dict(server: MailServer) -> dict[str, Any]:
     """Return a saved mail server as JSON has it. Of secrets, it says when they were saved."""
     saved_at = {name: datetime.fromisoformat(secret["saved_at"]) for name, secret in server.sealed_secrets.items()}
     return {
+        "name": server.name,
+        "position": server.position,
+        "for_domains": server.for_domains,
+        "for_applications": server.for_applications,
         **{name: getattr(server, name) for name in COLUMNS},
         "fields": dict(server.provider_fields),
         "secrets": {name: {"saved_at": at} for name, at in saved_at.items()},
@@ -66,9 +70,10 @@ def print_server(data: Mapping[str, Any]) -> None:
     token = f"{grant['status']}{' for ' + grant['account'] if grant['account'] else ''}" if grant else ""
     dates = [(f"{one['subject']} expires", moment(one["expires_at"])) for one in data["expiry_dates"]]
     updated = f"{moment(data['updated_at'])} UTC by {data['updated_by']}"
-    print_fields([*settings, *own, *saved, ("access token", token), *dates, ("saved", updated)])
+    place = [("name", data["name"]), *((key, ", ".join(data[key])) for key in ("for_domains", "for_applications"))]
+    print_fields([*place, *settings, *own, *saved, ("access token", token), *dates, ("saved", updated)])
     if data["draft"]:
-        click.echo("\nA draft waits for an access token: see Settings → Mail server.")
+        click.echo(f"\nThere is a draft of changes: {data['draft']['name']}.")
 
 
 def _fingerprints(pem: str) -> str:
