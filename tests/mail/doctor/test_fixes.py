@@ -161,8 +161,8 @@ def test_other_values_are_offered_without_a_trial(scripted: Callable[..., Script
 def test_a_refusal_is_not_taken_for_a_wrong_port(
     reply: str, scripted: Callable[..., ScriptedServer], find: Find
 ) -> None:
-    server = scripted({"AUTH": reply})
-    assert find(with_password(server)) == Fix()
+    server = scripted({"AUTH": reply}, tls="tls")
+    assert find(with_password(server, security="tls")) == Fix()
     assert server.connections == 1
 
 
