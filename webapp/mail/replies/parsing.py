@@ -12,7 +12,9 @@ _ANY_ENHANCED = re.compile(_ENHANCED)
 _QUOTED = re.compile(rf"(?<![\d.-])[45][0-5]\d[ -]{_ENHANCED} ")
 _LINE_ENDS = re.compile(r"<(cr ?lf|lf|cr)>", re.IGNORECASE)
 _URL = re.compile(r"<?\b(?:https?://|www\.)[^\s<>\"]+>?", re.IGNORECASE)
-_ADDRESS = re.compile(r"<[^<>]{0,300}>|(?<!\S)\S{1,64}@\S{1,255}")
+_ADDRESS = re.compile(r"<[^<>]{0,300}>|(?<!\S)[^\s@]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}")
+# Such as "qJ7x1Z02k8bWm3" and "relay=": numbers of this message, and the names of values that were left out.
+_ID = re.compile(r"\b(?=[a-zA-Z]*\d[a-zA-Z]*\d)[a-zA-Z\d]{12,64}\b|\b[a-z_]{1,30}=(?=\s|$)")
 _BRACKETS = re.compile(r"\[[^\[\]]{0,300}\]")
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7})(?![\w:])")
 _DOMAIN = re.compile(r"(?<![\w.@-])[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?![\w-])")
@@ -60,6 +62,7 @@ def parse(reply: str) -> ParsedReply:
     body = _ADDRESS.sub(" ", body)
     body = _BRACKETS.sub(_bracketed, body)
     body = _DOMAIN.sub(keep, _IP.sub(f" {IP_WORD} ", _ANY_ENHANCED.sub(" ", body)))
+    body = _ID.sub(" ", body)
     return ParsedReply(code, enhanced, quoted_text, _one_line(body), _NO_WORD.sub(" ", _one_line(" ".join(names))))
 
 
