@@ -61,12 +61,18 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
     523: [(_ANY, BasicCode("Encryption needed", _CODES, Cause.TLS_REQUIRED, 5))],
     524: [(_ANY, BasicCode("Encryption required for the mechanism", _CODES, Cause.TLS_REQUIRED, 4))],
     525: [(_ANY, BasicCode("User account disabled", _CODES, Cause.ACCOUNT_SUSPENDED, 4))],
-    530: [(_ANY, BasicCode("Authentication required", _AUTHENTICATION, Cause.AUTH_REQUIRED, 5))],
+    530: [
+        # Who signs in already isn't asked to; most servers then say what is missing.
+        (_AUTH, BasicCode("Authentication required", _AUTHENTICATION, Cause.CREDENTIALS, 3)),
+        (_ANY, BasicCode("Authentication required", _AUTHENTICATION, Cause.AUTH_REQUIRED, 5)),
+    ],
     534: [(_ANY, BasicCode("Authentication mechanism is too weak", _AUTHENTICATION, Cause.AUTH_MECHANISM, 4))],
     535: [(_ANY, BasicCode("Authentication credentials invalid", _AUTHENTICATION, Cause.CREDENTIALS, 4))],
     538: [(_ANY, BasicCode("Encryption required for the mechanism", _AUTHENTICATION, Cause.TLS_REQUIRED, 6))],
     550: [
         (_RCPT, BasicCode("Mailbox unavailable", _SMTP, Cause.RECIPIENT_REFUSED, 2)),
+        # Until then the server only knows a name and an address.
+        (frozenset({"ehlo"}), BasicCode("Mailbox unavailable", _SMTP, Cause.HOSTNAME_REFUSED, 3)),
         (_MAIL, BasicCode("Mailbox unavailable", _SMTP, Cause.SENDER_NOT_ALLOWED, 1)),
     ],
     551: [(_RCPT, BasicCode("User not local", _SMTP, Cause.RECIPIENT_UNKNOWN, 4))],

@@ -14,7 +14,9 @@ def _without_accent(letter: str) -> str:
     return base if base.isascii() else letter
 
 
-_PLAIN = str.maketrans({chr(one): _without_accent(chr(one)) for one in range(0xC0, 0x250)} | {"ł": "l", "ø": "o", "ı": "i"})
+_PLAIN = str.maketrans(
+    {chr(one): _without_accent(chr(one)) for one in range(0xC0, 0x250)} | {"ł": "l", "ø": "o", "ı": "i"}
+)
 # Where a word begins and ends. Chinese, Japanese, and Thai have no spaces, and Korean adds endings to its words.
 _LETTER = r"[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 
