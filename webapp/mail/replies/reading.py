@@ -154,6 +154,6 @@ def _confidence(total: float, lead: float, contradicted: bool) -> Confidence:
 
 def _retry_helps(cause: Cause, parsed: ParsedReply) -> bool:
     """Return whether the same message may be accepted later without anybody changing anything."""
-    if cause is Cause.QUOTA_EXCEEDED and names("credits", parsed.text):
+    if cause is Cause.QUOTA_EXCEEDED and names("credits", parsed.text) and not names("daily", parsed.text):
         return False
     return cause in PASSING or (cause in PASSING_IF_TEMPORARY and str(parsed.code).startswith("4"))
