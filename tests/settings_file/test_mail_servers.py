@@ -120,9 +120,9 @@ def test_the_errors_of_all_servers_are_found_and_nothing_is_changed(
         "line 35, mail_servers[4].tenant",
         "line 36, mail_servers[5].name",
     ]
-    assert problems(NEWS + entry("Main") + SHOP)[0].startswith("line 10, mail_servers[1].for_domains: The first")
+    assert problems(NEWS + entry("Main") + SHOP)[0].startswith("line 9, mail_servers[1].for_domains: The first")
     unknown = problems(entry("Main") + NEWS)
-    assert unknown == ["line 20, mail_servers[2].for_applications: There is no application Shop."]
+    assert unknown == ["line 18, mail_servers[2].for_applications: There is no application Shop."]
     assert used(state) == ["Main"]
 
 
