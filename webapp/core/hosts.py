@@ -1,6 +1,7 @@
 """Hosts by IP address or name."""
 
 import ipaddress
+from collections.abc import Iterable
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What IANA has allocated for use on the internet; the rest of IPv6 is private, reserved or unused.
@@ -18,6 +19,11 @@ def parse_ip_address(host: str) -> IpAddress | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_within(host: str, ends: Iterable[str]) -> bool:
+    """Return whether a host name is one of these names, or below one of them."""
+    return any(f".{host}".endswith(f".{end}") for end in ends)
 
 
 def is_loopback(host: str) -> bool:

@@ -6,9 +6,9 @@ to get an answer is never taken for the answer that there is nothing.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import dns.asyncresolver
 import dns.exception
@@ -19,6 +19,7 @@ import dns.reversename
 from webapp.core.hosts import IpAddress, parse_ip_address
 from webapp.core.name_servers import NameServer
 
+Result = TypeVar("Result")
 Kind = Literal["A", "AAAA", "MX", "PTR", "SRV", "TXT"]
 # Seconds for one server to answer, before the next one is asked, or the same one again.
 ONE_SERVER = 1.5
@@ -41,6 +42,11 @@ class Answer:
     name: str
     exists: bool
     records: Sequence[Any] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The TXT records, each as one text."""
+        return [b"".join(record.strings).decode("utf-8", "replace") for record in self.records]
 
 
 class Resolver:
@@ -71,7 +77,7 @@ class Resolver:
 
     async def texts(self, name: str) -> list[str]:
         """Return the TXT records, each as one text. Raises LookupFailed."""
-        return [_text(record) for record in (await self.ask(name, "TXT")).records]
+        return (await self.ask(name, "TXT")).texts
 
     async def addresses(self, name: str) -> list[IpAddress]:
         """Return the IP addresses, v4 first. Raises LookupFailed if either question fails."""
@@ -109,6 +115,14 @@ class Resolver:
         return Answer(_host(found.canonical_name), exists=True, records=tuple(found.rrset or ()))
 
 
+async def or_failure(work: Awaitable[Result]) -> Result | LookupFailed:
+    """Return a failed lookup instead of raising it."""
+    try:
+        return await work
+    except LookupFailed as error:
+        return error
+
+
 def reverse_name(address: IpAddress) -> str:
     """Return the name under which the names of an address are found."""
     return dns.reversename.from_address(str(address)).to_text(omit_final_dot=True)
@@ -124,10 +138,6 @@ def _configured(servers: Sequence[NameServer]) -> dns.asyncresolver.Resolver | N
         resolver.nameservers = [dns.nameserver.Do53Nameserver(one.address, one.port) for one in servers]
     resolver.timeout = ONE_SERVER
     return resolver
-
-
-def _text(record: Any) -> str:
-    return b"".join(record.strings).decode("utf-8", "replace")
 
 
 def _host(name: Any) -> str:

@@ -2,15 +2,17 @@
 
 import base64
 import socket
-import threading
 import time
+from concurrent.futures import wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
+from webapp.core import deadlines
 from webapp.core.hosts import is_loopback, is_public, parse_ip_address
 from webapp.core.network_errors import NO_ROUTE, NameServiceTimeout, PrivateHost, ProxyError
 
@@ -52,23 +54,10 @@ def resolve(host: str, port: int, timeout: float) -> Addresses:
     The system's resolver has no timeout, so it runs in a thread that is abandoned if it does not answer in
     time. Raises socket.gaierror, UnicodeError, NameServiceTimeout or PrivateHost.
     """
-    found: Addresses = []
-    failed: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if failed:
-        raise failed[0]
-    if not found:
+    asked = deadlines.start(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    if not wait([asked], timeout).done:
         raise NameServiceTimeout("name_service_timeout", seconds=f"{timeout:g}")
-    return _permitted(found)
+    return _permitted(asked.result())
 
 
 def connect(addresses: Addresses, timeout: float) -> socket.socket:

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from flask_babel import gettext as _
 
 from webapp.core import formatting, i18n
+from webapp.core.hosts import is_within
 from webapp.core.i18n import lazy_gettext as lazy
-from webapp.core.resolver import Answer, LookupFailed, Resolver
+from webapp.core.resolver import Answer, LookupFailed, Resolver, or_failure
 from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
 from webapp.mail.deliverability.tags import read_tags
 
@@ -75,7 +76,9 @@ async def keys(resolver: Resolver, sender: Sender, domain: str) -> list[Key]:
     """Return the keys of a domain: those of the service, else all under common names. Raises LookupFailed."""
     own = list(sender.dns.dkim_selectors) if sender.dns else []
     selectors = dict.fromkeys([*own, *COMMON])
-    answers = await asyncio.gather(*(_ask(resolver, selector, domain) for selector in selectors))
+    answers = await asyncio.gather(
+        *(or_failure(resolver.ask(f"{one}._domainkey.{domain}", "TXT")) for one in selectors)
+    )
     found = [
         key
         for selector, answer in zip(selectors, answers, strict=True)
@@ -137,25 +140,23 @@ def _to_publish(sender: Sender) -> list[Record]:
     return [Record(f"{name}._domainkey.{sender.domain}", kind, source=source) for name in sender.dns.dkim_selectors]
 
 
-async def _ask(resolver: Resolver, selector: str, domain: str) -> Answer | LookupFailed:
-    try:
-        return await resolver.ask(f"{selector}._domainkey.{domain}", "TXT")
-    except LookupFailed as error:
-        return error
-
-
 def _key(sender: Sender, domain: str, selector: str, answer: Answer | LookupFailed) -> list[Key]:
     if isinstance(answer, LookupFailed):
         return []
     name = f"{selector}._domainkey.{domain}"
     target = answer.name if answer.name != name else ""
-    texts = [b"".join(record.strings).decode("utf-8", "replace") for record in answer.records]
-    texts = [text for text in texts if "p" in read_tags(text)]
+    texts = [text for text in answer.texts if "p" in read_tags(text)]
     if not texts:
         return [Key(domain, selector, target, "dangling")] if target else []
     flaw, bits = ("several", 0) if len(texts) > 1 else _flaw(read_tags(texts[0]))
     dns = sender.dns
-    if target and dns and selector in dns.dkim_selectors and dns.dkim_targets and not _ends(target, dns.dkim_targets):
+    if (
+        target
+        and dns
+        and selector in dns.dkim_selectors
+        and dns.dkim_targets
+        and not is_within(target, dns.dkim_targets)
+    ):
         flaw = "elsewhere"
     return [Key(domain, selector, target, flaw, bits)]
 
@@ -181,10 +182,6 @@ def _flaw(tags: dict[str, str]) -> tuple[str, int]:
 
 def _testing(tags: dict[str, str]) -> str:
     return "testing" if "y" in tags.get("t", "").split(":") else ""
-
-
-def _ends(name: str, ends: Sequence[str]) -> bool:
-    return any(f".{name}".endswith(f".{end}") for end in ends)
 
 
 def _names(found: Sequence[Key]) -> str:

@@ -1,14 +1,13 @@
 """Check all that the DNS says about a sender, side by side and within a few seconds."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from flask_babel import gettext as _
 
 from webapp.core.hosts import parse_ip_address
 from webapp.core.name_servers import NameServer
-from webapp.core.resolver import LookupFailed, Resolver
+from webapp.core.resolver import LookupFailed, Resolver, or_failure
 from webapp.mail.deliverability import dkim, dmarc, hosts, senders, spf
 from webapp.mail.deliverability.dkim import Key
 from webapp.mail.deliverability.dmarc import Policy
@@ -18,8 +17,6 @@ from webapp.providers import Provider
 
 # For everything, whatever the network does.
 SECONDS = 8.0
-
-Result = TypeVar("Result")
 
 
 def check(sender: Sender, providers: Sequence[Provider], name_servers: Sequence[NameServer] = ()) -> list[Finding]:
@@ -52,11 +49,11 @@ async def _check(sender: Sender, providers: Sequence[Provider], name_servers: Se
 
 async def _check_domain(resolver: Resolver, sender: Sender) -> list[Finding]:
     found_spf, found_keys, policy, mx, names = await asyncio.gather(
-        _or_failure(spf.check(resolver, sender)),
-        _or_failure(dkim.keys(resolver, sender, sender.domain)),
-        _or_failure(dmarc.find(resolver, sender.domain)),
-        _or_failure(hosts.check_mx(resolver, sender.domain)),
-        _or_failure(hosts.check_reverse_names(resolver, sender)),
+        or_failure(spf.check(resolver, sender)),
+        or_failure(dkim.keys(resolver, sender, sender.domain)),
+        or_failure(dmarc.find(resolver, sender.domain)),
+        or_failure(hosts.check_mx(resolver, sender.domain)),
+        or_failure(hosts.check_reverse_names(resolver, sender)),
     )
     keys = (
         None if isinstance(found_keys, LookupFailed) else await _with_those_above(resolver, sender, found_keys, policy)
@@ -78,7 +75,7 @@ async def _with_those_above(
     above = sender.domain if isinstance(policy, LookupFailed) else policy.organization
     if above == sender.domain or any(key.works for key in keys):
         return keys
-    found = await _or_failure(dkim.keys(resolver, sender, above))
+    found = await or_failure(dkim.keys(resolver, sender, above))
     return keys if isinstance(found, LookupFailed) else [*keys, *found]
 
 
@@ -89,10 +86,3 @@ def _dmarc(
         return [not_looked_up("dmarc", policy)]
     passes = None if isinstance(found_spf, LookupFailed) else spf.passes(found_spf, sender)
     return dmarc.check(sender, policy, passes, keys)
-
-
-async def _or_failure(work: Coroutine[Any, Any, Result]) -> Result | LookupFailed:
-    try:
-        return await work
-    except LookupFailed as error:
-        return error

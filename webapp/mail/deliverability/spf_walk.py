@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from webapp.core.hosts import IpAddress
+from webapp.core.hosts import IpAddress, is_within
 from webapp.core.resolver import Resolver
 from webapp.mail.deliverability.spf_record import InvalidTerm, Term, expand, is_spf, parse
 
@@ -128,7 +128,7 @@ class Walk:
         if self._address is None:
             return False
         names = (await self._resolver.names_of(self._address))[:MAX_HOSTS]
-        near = [name for name in names if f".{name}".endswith(f".{target.lower()}")]
+        near = [name for name in names if is_within(name, [target.lower()])]
         return any([self._address in await self._resolver.addresses(name) for name in near])
 
     def _is_near(self, term: Term, host: IpAddress) -> bool:

@@ -14,8 +14,9 @@ from functools import partial
 from webapp.core import domain_lists, email_addresses
 from webapp.core.domain_lists import NotADomain
 from webapp.core.email_addresses import comparison_key
+from webapp.core.hosts import is_within
 from webapp.core.name_servers import NameServer
-from webapp.core.resolver import LookupFailed, Resolver
+from webapp.core.resolver import LookupFailed, Resolver, or_failure
 from webapp.core.text import trimmed
 from webapp.mail.discovery import autoconfig
 from webapp.mail.discovery.autoconfig import Settings
@@ -85,34 +86,32 @@ async def _find(asked: Asked, providers: Sequence[Provider], name_servers: Seque
     resolver = Resolver(name_servers, SECONDS)
     pool = ThreadPoolExecutor(len(autoconfig.URLS))
     ways = [
-        asyncio.create_task(_by_mx(resolver, asked, providers)),
-        *(asyncio.create_task(_by_autoconfig(pool, url, asked, providers)) for url in autoconfig.URLS),
-        asyncio.create_task(_by_srv(resolver, asked, providers)),
+        _by_mx(resolver, asked, providers),
+        *(_by_autoconfig(pool, url, asked, providers) for url in autoconfig.URLS),
+        _by_srv(resolver, asked, providers),
     ]
     try:
-        return await _first(ways)
+        return await _first([asyncio.create_task(or_failure(way)) for way in ways])
     finally:
         # A silent web server needn't be waited for when the answer is known.
         pool.shutdown(wait=False)
 
 
-async def _first(ways: Sequence[asyncio.Task[Found | None]]) -> Found | NotFound:
+async def _first(ways: Sequence[asyncio.Task[Found | LookupFailed | None]]) -> Found | NotFound:
     """Return what the first of the ways leads to that leads anywhere."""
     unanswered = False
     for way in ways:
-        try:
-            if (found := await way) is not None:
-                return found
-        except LookupFailed:
-            unanswered = True
+        found = await way
+        if isinstance(found, Found):
+            return found
+        unanswered = unanswered or found is not None
     return NotFound(unanswered)
 
 
 async def _by_mx(resolver: Resolver, asked: Asked, providers: Sequence[Provider]) -> Found | None:
     for host in await resolver.mail_exchangers(asked.domain):
         for provider in providers:
-            ends = provider.dns.mx if provider.dns else ()
-            if any(f".{host}".endswith(f".{end}") for end in ends):
+            if provider.dns and is_within(host, provider.dns.mx):
                 return Found(Source.MX, host, provider, _of_provider(provider, asked))
     return None
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n
-from webapp.core.hosts import is_public, parse_ip_address
+from webapp.core.hosts import is_public, is_within, parse_ip_address
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.transcript import Stage
 from webapp.providers import Failure
@@ -121,7 +121,7 @@ def _way(seen: Seen, scheme: str, host: str) -> list[Notice]:
 def _link(seen: Seen) -> list[Notice]:
     found = []
     referrer = _host_of(seen.referrer)
-    if service := next((one for one in LINK_SERVICES if f".{referrer}".endswith(f".{one}")), ""):
+    if service := next((one for one in LINK_SERVICES if is_within(referrer, [one])), ""):
         found.append(Notice("wrapped", {"service": service}))
     if seen.parameters:
         found.append(Notice("parameters", {"names": ", ".join(seen.parameters)}))
