@@ -13,8 +13,8 @@ PASSWORD = "the first long sentence 7"
 ZONES: dict[str, Records] = {
     "shop.example": {"MX": ["1 smtp.google.com"], "TXT": ["v=spf1 mx include:news.example -all"]},
     "news.example": {"TXT": ["v=spf1 ip4:198.51.100.0/24 -all"]},
-    "smtp.google.com": {"A": ["203.0.113.25"]},
-    "_spf.google.com": {"TXT": ["v=spf1 ip4:203.0.113.128/25 ~all"]},
+    "smtp.google.com": {"A": ["93.184.215.25"]},
+    "_spf.google.com": {"TXT": ["v=spf1 ip4:93.184.215.128/25 ~all"]},
     "_dmarc.shop.example": {"TXT": ["v=DMARC1; p=reject"]},
 }
 

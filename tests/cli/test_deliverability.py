@@ -15,7 +15,7 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def config_values() -> Iterator[dict[str, Any]]:
     """Ask a name server that knows the sender's domain, which has no records for email."""
-    with NameServer({"mailroom.example": {"A": ["203.0.113.5"]}}) as server:
+    with NameServer({"mailroom.example": {"A": ["93.184.215.5"]}}) as server:
         yield {"name_servers": server.setting}
 
 

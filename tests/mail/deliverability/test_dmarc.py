@@ -6,7 +6,7 @@ from tests.mail.deliverability.conftest import Check
 from tests.support.dns_server import Records
 
 SPF: Records = {"TXT": ["v=spf1 include:_spf.google.com -all"]}
-SERVICE: dict[str, Records] = {"_spf.google.com": {"TXT": ["v=spf1 ip4:203.0.113.0/24 ~all"]}}
+SERVICE: dict[str, Records] = {"_spf.google.com": {"TXT": ["v=spf1 ip4:93.184.215.0/24 ~all"]}}
 FROM = {"address": "mail@news.shop.example", "username": "mail@news.shop.example"}
 
 

@@ -20,8 +20,8 @@ def name_server() -> Iterator[NameServer]:
     """The DNS, in which the sender's domain has an SPF record that lets another server send."""
     zones = {
         "mailroom.example": {"TXT": ["v=spf1 mx -all"], "MX": ["10 mx.mailroom.example"]},
-        "mx.mailroom.example": {"A": ["203.0.113.7"]},
-        "mail.mailroom.example": {"A": ["203.0.113.9"]},
+        "mx.mailroom.example": {"A": ["93.184.215.7"]},
+        "mail.mailroom.example": {"A": ["93.184.215.9"]},
     }
     with NameServer(zones) as server:
         yield server

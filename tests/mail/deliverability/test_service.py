@@ -8,8 +8,8 @@ import pytest
 from tests.mail.deliverability.conftest import Check
 from webapp.mail.deliverability.findings import Finding
 
-MX = {"shop.example": {"MX": ["10 mx.shop.example"]}, "mx.shop.example": {"A": ["203.0.113.7"]}}
-GOOGLE = {"_spf.google.com": {"TXT": ["v=spf1 ip4:203.0.113.0/24 ip6:2001:db8:4::/48 ~all"]}}
+MX = {"shop.example": {"MX": ["10 mx.shop.example"]}, "mx.shop.example": {"A": ["93.184.215.7"]}}
+GOOGLE = {"_spf.google.com": {"TXT": ["v=spf1 ip4:93.184.215.0/24 ip6:2001:db8:4::/48 ~all"]}}
 
 
 def levels(found: Mapping[str, Finding]) -> dict[str, str]:
@@ -105,13 +105,13 @@ def test_a_domain_that_cannot_receive_is_a_problem(check: Check, exchangers: lis
 def test_the_name_of_a_server_of_ones_own_must_lead_back_to_it(check: Check) -> None:
     zones = {
         **MX,
-        "mail.shop.example": {"A": ["203.0.113.9"]},
-        "9.113.0.203.in-addr.arpa": {"PTR": ["mail.shop.example"]},
+        "mail.shop.example": {"A": ["93.184.215.9"]},
+        "9.215.184.93.in-addr.arpa": {"PTR": ["mail.shop.example"]},
     }
     assert levels(check(zones, "custom"))["ptr"] == "ok"
-    zones["9.113.0.203.in-addr.arpa"] = {"PTR": ["other.shop.example"]}
+    zones["9.215.184.93.in-addr.arpa"] = {"PTR": ["other.shop.example"]}
     found = check(zones, "custom")
     assert "doesn't lead back" in str(found["ptr"].text)
     assert [(one.name, one.type, one.value) for one in found["ptr"].records] == [
-        ("9.113.0.203.in-addr.arpa", "PTR", "mail.shop.example.")
+        ("9.215.184.93.in-addr.arpa", "PTR", "mail.shop.example.")
     ]

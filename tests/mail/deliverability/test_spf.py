@@ -8,11 +8,11 @@ from webapp.core.hosts import parse_ip_address
 from webapp.mail.deliverability.spf_record import InvalidTerm, expand, parse, with_term
 
 GOOGLE = "include:_spf.google.com"
-SERVICE: dict[str, Records] = {"_spf.google.com": {"TXT": ["v=spf1 ip4:203.0.113.0/24 ~all"]}}
+SERVICE: dict[str, Records] = {"_spf.google.com": {"TXT": ["v=spf1 ip4:93.184.215.0/24 ~all"]}}
 
 
 def zones(record: str, more: dict[str, Records] | None = None) -> dict[str, Records]:
-    return {**SERVICE, "mail.shop.example": {"A": ["203.0.113.9"]}, "shop.example": {"TXT": [record]}, **(more or {})}
+    return {**SERVICE, "mail.shop.example": {"A": ["93.184.215.9"]}, "shop.example": {"TXT": [record]}, **(more or {})}
 
 
 def including(count: int) -> dict[str, Records]:
@@ -27,8 +27,8 @@ def including(count: int) -> dict[str, Records]:
         ("v=spf1 redirect=_spf.google.com", {}),
         ("v=spf1 include:nested.example -all", {"nested.example": {"TXT": [f"v=spf1 {GOOGLE} -all"]}}),
         # The service's networks instead of its include.
-        ("v=spf1 ip4:203.0.113.0/24 -all", {}),
-        ("v=spf1 exists:%{ir}.allowed.example -all", {"0.113.0.203.allowed.example": {"A": ["127.0.0.2"]}}),
+        ("v=spf1 ip4:93.184.215.0/24 -all", {}),
+        ("v=spf1 exists:%{ir}.allowed.example -all", {"0.215.184.93.allowed.example": {"A": ["127.0.0.2"]}}),
     ],
 )  # fmt: skip
 def test_a_record_that_lets_the_service_send_is_right(check: Check, record: str, more: dict[str, Records]) -> None:
@@ -44,8 +44,8 @@ def test_a_record_that_lets_the_service_send_is_right(check: Check, record: str,
         ("v=spf1 -all " + GOOGLE, {}, "doesn't let", f"v=spf1 {GOOGLE} -all"),
         ("v=spf1 +all", {}, "lets anybody", f"v=spf1 {GOOGLE} ~all"),
         ("v=spf1 include:open.example -all", {"open.example": {"TXT": ["v=spf1 +all"]}}, "lets anybody", None),
-        ("v=spf1 ipv4:203.0.113.1 mx -all", {}, "invalid term", f"v=spf1 mx {GOOGLE} -all"),
-        ("v=spf1 ip4:203.0.113.300 -all", {}, "ip4:203.0.113.300", f"v=spf1 {GOOGLE} -all"),
+        ("v=spf1 ipv4:93.184.215.1 mx -all", {}, "invalid term", f"v=spf1 mx {GOOGLE} -all"),
+        ("v=spf1 ip4:93.184.215.300 -all", {}, "ip4:93.184.215.300", f"v=spf1 {GOOGLE} -all"),
         (f"v=spf1 {GOOGLE} include:gone.example -all", {}, "has no SPF record", f"v=spf1 {GOOGLE} -all"),
         ("v=spf1 include:shop.example -all", {}, "includes itself", None),
         ("v=spf1 a:a.gone.example a:b.gone.example a:c.gone.example -all", {}, "name something that", None),
@@ -69,8 +69,8 @@ def test_a_record_that_fails_is_a_problem_with_the_record_to_publish(
 
 
 def test_two_records_are_merged_into_one(check: Check) -> None:
-    found = check({**SERVICE, "shop.example": {"TXT": ["v=spf1 mx -all", "v=spf1 ip4:203.0.113.1 mx ~all"]}})["spf"]
-    assert [one.value for one in found.records] == [f"v=spf1 ip4:203.0.113.1 mx {GOOGLE} ~all"]
+    found = check({**SERVICE, "shop.example": {"TXT": ["v=spf1 mx -all", "v=spf1 ip4:93.184.215.1 mx ~all"]}})["spf"]
+    assert [one.value for one in found.records] == [f"v=spf1 ip4:93.184.215.1 mx {GOOGLE} ~all"]
 
 
 def test_a_huge_record_comes_by_tcp(check: Check) -> None:
@@ -98,9 +98,9 @@ def test_aliases_without_end_are_no_answer(check: Check) -> None:
 )
 def test_a_server_of_ones_own_is_looked_for_by_its_addresses(check: Check, record: str, level: str) -> None:
     more: dict[str, Records] = {
-        "other.shop.example": {"A": ["203.0.113.200"]},
+        "other.shop.example": {"A": ["93.184.215.200"]},
         "shop.example": {"TXT": [record], "MX": ["10 mail.shop.example"]},
-        "9.113.0.203.in-addr.arpa": {"PTR": ["mail.shop.example"]},
+        "9.215.184.93.in-addr.arpa": {"PTR": ["mail.shop.example"]},
     }
     found = check(zones(record, more), "custom")["spf"]
     assert found.level == level, str(found.text)

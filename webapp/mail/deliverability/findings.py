@@ -1,22 +1,14 @@
 """What the check finds: sentences, records to publish, and who sends."""
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from webapp.core.hosts import IpAddress
 from webapp.mail.mime import bare_address
 from webapp.mail.models import MailServer
 from webapp.providers import Dns, Provider, Text
 from webapp.providers.registry import ProviderRegistry
-
-# What only this network knows. Addresses of documentation are left alone: nobody has them but examples.
-_INTERNAL = [
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-]
 
 
 class Level(StrEnum):
@@ -97,9 +89,3 @@ class Sender:
     def dns(self) -> Dns | None:
         """What the service declares; None for any other server."""
         return self.provider.dns
-
-
-def is_internal(address: IpAddress) -> bool:
-    """Return whether an address can't be seen from the internet."""
-    own = address.is_loopback or address.is_link_local or address.is_unspecified
-    return own or any(address in network for network in _INTERNAL if network.version == address.version)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from flask_babel import gettext as _
 
 from webapp.core import i18n
-from webapp.core.hosts import IpAddress, parse_ip_address
+from webapp.core.hosts import IpAddress, is_public, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.resolver import LookupFailed, Resolver
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender, is_internal
+from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
 from webapp.mail.deliverability.spf_record import with_term
 from webapp.mail.deliverability.spf_walk import MAX_HOSTS, MAX_LOOKUPS, MAX_VOIDS, SpfError, Walk, records
 
@@ -76,7 +76,7 @@ async def _term(resolver: Resolver, sender: Sender) -> str:
         return f"include:{sender.dns.spf_include}" if sender.dns.spf_include else ""
     address = parse_ip_address(sender.host)
     if address is not None:
-        return "" if is_internal(address) else f"ip{address.version}:{address}"
+        return f"ip{address.version}:{address}" if is_public(address) else ""
     return f"a:{sender.host}" if await public_addresses(resolver, sender) else ""
 
 
@@ -84,7 +84,7 @@ async def public_addresses(resolver: Resolver, sender: Sender) -> list[IpAddress
     """Return the addresses of the server that the internet can see. Raises LookupFailed."""
     address = parse_ip_address(sender.host)
     found = [address] if address else await resolver.addresses(sender.host)
-    return [one for one in found if not is_internal(one)][:MAX_HOSTS]
+    return [one for one in found if is_public(one)][:MAX_HOSTS]
 
 
 async def _allows(resolver: Resolver, sender: Sender, walk: Walk) -> bool | None:
