@@ -163,7 +163,9 @@ def test_every_page_says_that_not_everyone_gets_email(
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("entered", ["", "example.com, no!"])
+@pytest.mark.parametrize(
+    "entered", ["", "example.com, no!", " ".join(f"{number:x}" for number in range(0x200))], ids=["", "no!", "long"]
+)
 def test_domains_that_get_email_have_to_be_some(entered: str, administrator: Browser, state: AppState) -> None:
     page = administrator.submit(PAGE, send_to="domains", send_to_domains=entered)
     assert 'id="send_to_domains-error"' in page.text

@@ -20,7 +20,7 @@ from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character, trimmed
 from webapp.settings.service import SecurityPolicy, SendTo
 from webapp.web.fields import DAY, UNITS, WholeNumberField, duration, duration_unit, whole_number
-from webapp.web.forms import VersionedForm, labels_of
+from webapp.web.forms import VersionedForm, labels_of, text_error
 
 # In minutes: the shortest and the longest duration that makes sense.
 DURATION_LIMITS = {
@@ -84,10 +84,14 @@ class GeneralForm(VersionedForm):
     def validate_send_to_domains(self, field: Field) -> None:
         """Check the domains and normalise them; some are needed where only these get email."""
         try:
-            field.data = domain_lists.write(domain_lists.parse(field.data))
+            written = domain_lists.write(domain_lists.parse(field.data))
         except NotADomain as error:
             text = _("“%(text)s” is not a domain. Enter domains such as example.com.", text=error)
             raise ValidationError(text) from error
+        # As they are stored, they may be longer than as they were entered.
+        if problem := text_error(written):
+            raise ValidationError(problem)
+        field.data = written
         if not field.data and "send_to" in self and self.send_to.data == SendTo.DOMAINS:
             raise ValidationError(_("Enter the domains that get email."))
 
