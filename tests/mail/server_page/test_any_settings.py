@@ -3,7 +3,7 @@
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.mail.page import PAGE, custom
@@ -27,7 +27,7 @@ values = st.one_of(st.sampled_from(ODD), st.text(max_size=40))
 pytestmark = pytest.mark.one_database
 
 
-@EXAMPLES
+@settings(EXAMPLES, max_examples=25)
 @given(
     method=st.sampled_from(["password", "none", *get_args(GrantType)]),
     button=st.sampled_from(["save", "choose", "apply", "generate"]),

@@ -13,6 +13,7 @@ from tests.support.html import forms_of
 from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core.app_state import AppState
+from webapp.mail.doctor import limits
 from webapp.mail.doctor.limits import BY_ADMINISTRATOR
 from webapp.mail.models import MailServer
 
@@ -163,18 +164,20 @@ def test_a_check_without_sending_stops_before_the_message(administrator: Browser
 
 
 def test_an_administrator_can_check_twenty_times_in_ten_minutes(
-    administrator: Browser, scripted: Callable[..., ScriptedServer]
+    administrator: Browser, scripted: Callable[..., ScriptedServer], state: AppState
 ) -> None:
     server = scripted({"AUTH": "535 5.7.8 No"})
     fields = custom(host=server.host, port=server.port, security="none", test_recipient=RECIPIENT)
-    for _ in range(BY_ADMINISTRATOR.times):
-        assert administrator.submit(PAGE, "check", **fields).status_code == 200
+    with state.database.transaction() as session:
+        for _ in range(BY_ADMINISTRATOR.times - 1):
+            limits.count(session, 1)
+    assert administrator.submit(PAGE, "check", **fields).status_code == 200
     refused = administrator.submit(PAGE, "check", **fields | {"timeout": "33"})
     assert (refused.status_code, error_at(refused, "test_recipient")) == (
         429, "Too many attempts. Try again in 1 minute.",
     )  # fmt: skip
     assert 'value="33"' in refused.text
-    assert server.connections == BY_ADMINISTRATOR.times
+    assert server.connections == 1
 
 
 def test_a_forged_fix_changes_only_the_form_on_the_page(administrator: Browser) -> None:
