@@ -204,6 +204,6 @@ def _change_all(
 
 
 def mail_waits() -> bool:
-    """Return whether emails with links wait at the moment, whoever they are for."""
+    """Return whether emails with links wait at the moment, to anyone."""
     with app_state().database.read_columns() as connection:
         return not general_settings().public_url or delivery_status(connection, clock.now()).is_stopped

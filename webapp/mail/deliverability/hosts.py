@@ -70,7 +70,7 @@ async def _check_address(resolver: Resolver, sender: Sender, address: IpAddress)
         text = _(
             "The address %(address)s has no name (PTR), and many servers refuse email from such addresses.", **values
         )
-    text = f"{text} " + _("If the server sends from it, whoever rents out the address can set the record.")
+    text = f"{text} " + _("If the server sends from it, ask the provider of the address to set the record.")
     # A reverse name is a name, also where the server was entered by its address.
     value = "" if parse_ip_address(sender.host) else sender.host + "."
     record = Record(
