@@ -30,6 +30,8 @@ CODES = [
     (ConnectionResetError("Connection unexpectedly closed"), "connection_closed"),
     (BrokenPipeError(errno.EPIPE, "Broken pipe"), "connection_closed"),
     (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "connection_closed"),
+    (ConnectionAbortedError(errno.ECONNABORTED, "Software caused connection abort"), "connection_closed"),
+    (PermissionError(errno.EPERM, "Operation not permitted"), "connection_blocked"),
     (TimeoutError("timed out"), "timeout"),
     (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "host_not_found"),
     (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "name_service_unavailable"),
@@ -40,6 +42,9 @@ CODES = [
     (certificate_error(7), "certificate_invalid"),
     (tls_error("WRONG_VERSION_NUMBER"), "tls_not_offered"),
     (tls_error("TLSV1_ALERT_PROTOCOL_VERSION"), "tls_version"),
+    (tls_error("DH_KEY_TOO_SMALL"), "tls_outdated"),
+    (tls_error("NO_PROTOCOLS_AVAILABLE"), "tls_version"),
+    (tls_error("TLSV1_UNRECOGNIZED_NAME"), "tls_unknown_name"),
     (tls_error("DECRYPTION_FAILED"), "tls_failed"),
     (OSError(errno.EIO, "Input/output error"), ""),
 ]

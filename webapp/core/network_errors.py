@@ -17,6 +17,7 @@ Params = Mapping[str, str]
 
 # OpenSSL's X509_V_ERR_ numbers.
 _CERTIFICATE_CODES = {
+    2: "certificate_unknown_issuer",
     9: "certificate_not_yet_valid",
     10: "certificate_expired",
     18: "certificate_self_signed",
@@ -40,6 +41,30 @@ _TLS_CODES = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "tls_version",
     "NO_PROTOCOLS_AVAILABLE": "tls_version",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "tls_refused",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": "tls_refused",
+    "TLSV1_UNRECOGNIZED_NAME": "tls_unknown_name",
+    "TLSV1_ALERT_INTERNAL_ERROR": "tls_server_error",
+    # Something else than TLS replied.
+    "HTTP_REQUEST": "tls_not_offered",
+    "UNKNOWN_PROTOCOL": "tls_not_offered",
+    "PACKET_LENGTH_TOO_LONG": "tls_not_offered",
+    # What OpenSSL no longer takes for secure.
+    **dict.fromkeys(
+        (
+            "DH_KEY_TOO_SMALL",
+            "EE_KEY_TOO_SMALL",
+            "CA_KEY_TOO_SMALL",
+            "CA_MD_TOO_WEAK",
+            "BAD_DH_VALUE",
+            "NO_SHARED_CIPHER",
+            "NO_CIPHERS_AVAILABLE",
+            "NO_SUITABLE_SIGNATURE_ALGORITHM",
+            "WRONG_SIGNATURE_TYPE",
+            "WRONG_CIPHER_RETURNED",
+            "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+        ),
+        "tls_outdated",
+    ),
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "client_certificate_required",
     # What the other end says of ours.
     **dict.fromkeys(
@@ -59,6 +84,13 @@ NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EA
 _ERRNO_CODES = {
     errno.ECONNREFUSED: "connection_refused",
     errno.ETIMEDOUT: "timeout",
+    errno.ECONNABORTED: "connection_closed",
+    errno.ENETRESET: "connection_closed",
+    errno.ENETDOWN: "network_unreachable",
+    errno.EHOSTDOWN: "network_unreachable",
+    # A firewall of this machine.
+    errno.EPERM: "connection_blocked",
+    errno.EACCES: "connection_blocked",
     **dict.fromkeys(NO_ROUTE, "network_unreachable"),
 }
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}

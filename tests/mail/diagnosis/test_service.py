@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from plugins import google, office365_diagnoses, office365_oauth2, sendgrid
-from webapp.mail.diagnosis import reply_texts, smtp_rules
+from webapp.mail.diagnosis import reply_texts, smtp_rules, tls_texts
 from webapp.mail.diagnosis.service import diagnose
 from webapp.providers import Diagnosis, Failure, Text
 
@@ -85,8 +85,8 @@ ERRORS = [
     ("starttls", "lookup", "host_invalid", smtp_rules.INVALID_HOST),
     ("starttls", "connect", "network_unreachable", smtp_rules.UNREACHABLE),
     ("starttls", "tls", "starttls_not_offered", smtp_rules.NO_STARTTLS),
-    ("tls", "tls", "tls_version", smtp_rules.TLS_VERSION),
-    ("tls", "tls", "connection_closed", smtp_rules.TLS_FAILED),
+    ("tls", "tls", "tls_version", tls_texts.TLS_VERSION),
+    ("tls", "tls", "connection_closed", tls_texts.TLS_FAILED),
     ("starttls", "auth", "connection_closed", smtp_rules.CONNECTION_CLOSED),
     ("none", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION),
     ("starttls", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION_HERE),
@@ -104,9 +104,11 @@ ERRORS = [
     ("starttls", "lookup", "private_host", smtp_rules.PRIVATE_HOST),
     ("starttls", "proxy", "private_host", smtp_rules.PRIVATE_HOST),
     ("starttls", "connect", "port_not_allowed", smtp_rules.PORT_NOT_ALLOWED),
-    ("tls", "greeting", "client_certificate_required", smtp_rules.CLIENT_CERTIFICATE_REQUIRED),
-    ("tls", "greeting", "client_certificate_rejected", smtp_rules.CLIENT_CERTIFICATE_REJECTED),
-    ("tls", "tls", "tls_refused", smtp_rules.TLS_REFUSED),
+    ("tls", "greeting", "client_certificate_required", tls_texts.CLIENT_CERTIFICATE_REQUIRED),
+    ("tls", "greeting", "client_certificate_rejected", tls_texts.CLIENT_CERTIFICATE_REJECTED),
+    ("tls", "tls", "tls_refused", tls_texts.TLS_REFUSED),
+    ("tls", "tls", "tls_outdated", tls_texts.TLS_OUTDATED),
+    ("tls", "connect", "connection_blocked", smtp_rules.CONNECTION_BLOCKED),
 ]
 
 

@@ -13,7 +13,7 @@ from tests.support.proxies import Internet
 from tests.support.scripted import ScriptedServer
 from webapp.core.deadlines import Deadline
 from webapp.core.sockets import Proxy
-from webapp.mail.diagnosis import port_rules, smtp_rules
+from webapp.mail.diagnosis import port_rules, smtp_rules, tls_texts
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.doctor.fixes import Search
 from webapp.mail.doctor.trials import with_values
@@ -81,6 +81,6 @@ def test_a_server_whose_tls_is_too_old_is_named_and_mended_where_it_can_be(
         with pytest.raises(DeliveryError) as caught, connection:
             pass
         failure = caught.value.failure
-        assert diagnose("custom", connection.settings.public_values, failure) == smtp_rules.TLS_VERSION
+        assert diagnose("custom", connection.settings.public_values, failure) == tls_texts.TLS_VERSION
         found, _attempts = Search(connection, message, failure, Deadline(18), lambda: None).run({"tls_minimum": "1.2"})
         assert found.values == fix

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from flask_babel import lazy_gettext as _
 
 from webapp.core.network_errors import CERTIFICATES
-from webapp.mail.diagnosis import smtp_rules
+from webapp.mail.diagnosis import smtp_rules, tls_texts
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
 
 NO_MAIL_SERVER = Diagnosis(
     _("The connection was accepted, but no mail server answered on this port, with TLS or without."),
-    [smtp_rules.CHECK_ADDRESS, smtp_rules.CHECK_SERVICE, smtp_rules.HELD_BACK, smtp_rules.TAKE_MORE_TIME],
+    [tls_texts.CHECK_ADDRESS, smtp_rules.CHECK_SERVICE, smtp_rules.HELD_BACK, smtp_rules.TAKE_MORE_TIME],
 )
 NO_ENCRYPTION = Diagnosis(
     _("This port offers no encryption: neither STARTTLS nor TLS."),
@@ -50,7 +50,7 @@ PORTS_SWALLOWED = Diagnosis(
 UNTRUSTED = {*CERTIFICATES, "tls_version"}
 # What is only supposed as long as no other security was tried.
 SUPPOSED = (
-    smtp_rules.STARTTLS_PORT, smtp_rules.TLS_PORT, smtp_rules.NO_REPLY, smtp_rules.TLS_FAILED, smtp_rules.NO_STARTTLS,
+    smtp_rules.STARTTLS_PORT, smtp_rules.TLS_PORT, smtp_rules.NO_REPLY, tls_texts.TLS_FAILED, smtp_rules.NO_STARTTLS,
     smtp_rules.NO_AUTHENTICATION,
 )  # fmt: skip
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, NO_COMMON_MECHANISM
+from webapp.mail.diagnosis.smtp_rules import NO_COMMON_MECHANISM
+from webapp.mail.diagnosis.tls_texts import CHECK_PORT
 from webapp.providers import Cause, Diagnosis
 
 SUBMIT_ELSEWHERE = _(

@@ -9,6 +9,18 @@ from dataclasses import dataclass, field
 from flask_babel import lazy_gettext as _
 
 from webapp.core import network_errors
+from webapp.mail.diagnosis.tls_texts import (
+    CHECK_ADDRESS,
+    CHECK_PORT,
+    CLIENT_CERTIFICATE_REJECTED,
+    CLIENT_CERTIFICATE_REQUIRED,
+    TLS_FAILED,
+    TLS_OUTDATED,
+    TLS_REFUSED,
+    TLS_SERVER_ERROR,
+    TLS_UNKNOWN_NAME,
+    TLS_VERSION,
+)
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
 
@@ -31,8 +43,6 @@ class ErrorRule:
         )
 
 
-CHECK_ADDRESS = _("Check the host and port.")
-CHECK_PORT = _("Check that the security suits the port: usually STARTTLS with 587, 25 or 2525, and TLS with 465.")
 CHECK_SERVICE = _("If it's your own server, check that the port belongs to a mail server, not a web server.")
 HELD_BACK = _(
     "If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."
@@ -85,45 +95,6 @@ CONNECTION_CLOSED = Diagnosis(
         TOO_MANY_ATTEMPTS,
     ],
     confidence="medium",
-)
-TLS_FAILED = Diagnosis(
-    _("The connection failed while TLS was being set up."),
-    [
-        CHECK_PORT,
-        _(
-            "Check whether a firewall or virus scanner between this machine and the server is "
-            "inspecting the connection."
-        ),
-    ],
-)
-TLS_VERSION = Diagnosis(
-    _("The server and Mailroom have no TLS version in common."),
-    [
-        _("If the minimum TLS version is 1.3, set it to 1.2."),
-        _("If the server supports only TLS 1.0 or 1.1, upgrade it: those versions are no longer secure."),
-    ],
-    fix={"tls_minimum": "1.2"},
-)
-TLS_REFUSED = Diagnosis(
-    _("The server refused to set up TLS. It may require a client certificate, or ciphers that are no longer secure."),
-    [
-        _("If the server requires a client certificate, enter it under Advanced, Certificates."),
-        _("Otherwise have the server's TLS settings updated: it has no cipher in common with this machine."),
-    ],
-)
-CLIENT_CERTIFICATE_REQUIRED = Diagnosis(
-    _("The server requires a client certificate (mutual TLS)."),
-    [
-        _("Ask the server's administrator for a certificate with its key, as PEM."),
-        _("Enter it under Advanced, Certificates."),
-    ],
-)
-CLIENT_CERTIFICATE_REJECTED = Diagnosis(
-    _("The server rejected the client certificate."),
-    [
-        _("Check that it was issued for this server, has not expired, and comes with its chain."),
-        _("If it's right, send the server's administrator the error below."),
-    ],
 )
 NO_STARTTLS = Diagnosis(
     _("The server doesn't offer STARTTLS on this port. Nothing was sent, because it wouldn't have been encrypted."),
@@ -261,6 +232,10 @@ PLUGIN_FAILED = Diagnosis(
     ],
 )
 
+CONNECTION_BLOCKED = Diagnosis(
+    _("This machine doesn't let Mailroom connect to the server, probably because of a firewall on it."),
+    [_("Allow outgoing connections to this host and port in the machine's firewall, container or security settings.")],
+)
 PRIVATE_HOST = Diagnosis(
     network_errors.PRIVATE_HOST,
     [
@@ -280,6 +255,9 @@ ERROR_RULES = (
     ErrorRule("tls_not_offered", STARTTLS_PORT),
     ErrorRule("tls_version", TLS_VERSION),
     ErrorRule("tls_refused", TLS_REFUSED),
+    ErrorRule("tls_outdated", TLS_OUTDATED),
+    ErrorRule("tls_unknown_name", TLS_UNKNOWN_NAME),
+    ErrorRule("tls_server_error", TLS_SERVER_ERROR),
     ErrorRule("client_certificate_required", CLIENT_CERTIFICATE_REQUIRED),
     ErrorRule("client_certificate_rejected", CLIENT_CERTIFICATE_REJECTED),
     ErrorRule("starttls_not_offered", NO_STARTTLS),
@@ -296,6 +274,7 @@ ERROR_RULES = (
     ErrorRule("authentication_not_offered", NO_AUTHENTICATION_HERE),
     ErrorRule("", PROXY_FAILED, Stage.PROXY),
     ErrorRule("connection_refused", CONNECTION_REFUSED),
+    ErrorRule("connection_blocked", CONNECTION_BLOCKED),
     ErrorRule("host_not_found", HOST_NOT_FOUND),
     ErrorRule("name_service_unavailable", NAME_SERVICE_FAILED),
     ErrorRule("name_service_timeout", NAME_SERVICE_FAILED),
