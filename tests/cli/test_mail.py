@@ -58,8 +58,8 @@ def test_a_failed_test_says_what_it_means_in_the_servers_words_and_ours(
 
 def test_a_fix_is_offered_as_a_command(mailroom: Command, inbox: Inbox) -> None:
     mailroom("mail", "set", "--security", "tls", "--password-stdin", stdin=f"{PASSWORD}\n")
-    result = mailroom("mail", "test", "--to", "ada@mailroom.example")
-    assert "mailroom mail set --security starttls" in result.stdout
+    result = mailroom("mail", "test", "--server", "Custom", "--to", "ada@mailroom.example")
+    assert "mailroom mail set --server Custom --security starttls" in result.stdout
 
 
 def test_saved_settings_are_shown_without_the_secret(mailroom: Command, inbox: Inbox, password_file: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.settings_file.conftest import Apply, Problems
+from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 from webapp.core.errors import SetInFile
 from webapp.mail import places, servers, service
@@ -22,6 +23,7 @@ def entry(name: str, *lines: str) -> str:
     return "\n".join(["[[mail_servers]]", *settings, *lines, ""])
 
 
+LIST = "/settings/mail-servers"
 SHOP = '[[applications]]\nname = "Shop"\nidentifier = "app_shop"\nmay = ["send"]\n'
 NEWS = entry("News", 'for_domains = ["News.example"]', 'for_applications = ["Shop"]')
 OAUTH2 = (
@@ -45,11 +47,11 @@ def find(state: AppState, name: str) -> MailServer:
 
 
 def test_servers_are_used_in_the_order_of_the_file_and_for_what_it_says(apply: Apply, state: AppState) -> None:
-    apply(entry("Main") + entry("Spare") + NEWS + SHOP)
-    assert used(state) == ["Main", "Spare", "News"]
+    apply(entry("Main") + entry("Custom") + NEWS + SHOP)
+    assert used(state) == ["Main", "Custom", "News"]
     assert (find(state, "News").for_domains, find(state, "News").for_applications) == (["news.example"], ["app_shop"])
-    apply(entry("Spare") + entry("Main") + NEWS.replace('["Shop"]', "[]") + SHOP)
-    assert (used(state), find(state, "News").for_applications) == (["Spare", "Main", "News"], [])
+    apply(entry("Custom") + entry("Main") + NEWS.replace('["Shop"]', "[]") + SHOP)
+    assert (used(state), find(state, "News").for_applications) == (["Custom", "Main", "News"], [])
 
 
 def test_a_server_that_is_not_in_the_file_becomes_a_draft_with_its_secret(apply: Apply, state: AppState) -> None:
@@ -106,6 +108,18 @@ def test_pages_change_neither_which_servers_are_used_nor_their_order(apply: Appl
         ):
             with pytest.raises(SetInFile):
                 change()
+
+
+def test_a_server_that_a_page_adds_can_only_be_kept_as_a_draft(
+    apply: Apply, administrator: Browser, state: AppState
+) -> None:
+    apply(entry("Main"))
+    new = {"provider": "custom", "authentication": "none", "host": "new.example", "mail_from": "post@post.example"}
+    page = administrator.submit("/settings/mail/new", "save", **new)
+    assert "The settings file sets which servers are used. Keep this one as a draft." in page.text
+    assert "Saved as a draft." in administrator.submit("/settings/mail/new", "keep_draft", **new).text
+    assert "The settings file sets which servers are used, and in which order." in administrator.get(LIST).text
+    assert used(state) == ["Main"]
 
 
 def test_the_errors_of_all_servers_are_found_and_nothing_is_changed(

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from webapp.cli.base import changed_database
 from webapp.cli.mail import first_administrator, form_over, require_valid, run_check
-from webapp.cli.mail_output import print_examination, print_findings
+from webapp.cli.mail_output import print_examination, print_findings, setting
 from webapp.cli.mail_server_options import named, server_option
 from webapp.cli.output import json_option, print_json
 from webapp.core.app_state import app_state
@@ -49,7 +49,7 @@ def doctor(
     elif share:
         click.echo(to_text(examination))
     else:
-        print_examination(examination)
+        print_examination(examination, setting(name))
         print_findings(findings)
     context.exit(0 if examination.ok else 1)
 

@@ -12,7 +12,14 @@ from werkzeug.datastructures import MultiDict
 from webapp.accounts.models import Role, User, UserState
 from webapp.cli.base import changed_database, open_database
 from webapp.cli.mail_options import SECRET_OPTIONS, SettingsCommand, read_options, read_own_fields, server_options
-from webapp.cli.mail_output import expiry_to_dict, grant_to_dict, print_examination, print_server, server_to_dict
+from webapp.cli.mail_output import (
+    expiry_to_dict,
+    grant_to_dict,
+    print_examination,
+    print_server,
+    server_to_dict,
+    setting,
+)
 from webapp.cli.mail_revisions import restore, revisions
 from webapp.cli.mail_server_options import CHANGED_MEANWHILE, COMMAND_LINE, explained, named, server_option
 from webapp.cli.mail_servers import assign, copy, delete, list_servers, move, use
@@ -94,7 +101,7 @@ def test(context: click.Context, name: str | None, to: str | None, as_json: bool
     if as_json:
         print_json(to_data(tested))
     else:
-        print_examination(tested)
+        print_examination(tested, setting(name))
     context.exit(0 if tested.ok else 1)
 
 
@@ -132,7 +139,7 @@ def _set(
     server_id: int | None = None,
     **given: Any,
 ) -> None:
-    posted, own = read_options(given), read_own_fields(given)
+    context, posted, own = click.get_current_context(), read_options(given), read_own_fields(given)
     with changed_database() as database:
         with database.read() as session:
             found, shown = servers.find_saved(session), find(session)
@@ -147,9 +154,9 @@ def _set(
         print_json({**_saved_to_dict(saved), "test": to_data(tested) if tested else None})
     else:
         if tested is not None:
-            print_examination(tested)
+            print_examination(tested, setting(shown.name) if shown else f"mailroom mail {context.info_name}")
         click.echo(_outcome(saved))
-    click.get_current_context().exit(0 if saved else 1)
+    context.exit(0 if saved else 1)
 
 
 def form_over(posted: Mapping[str, str], found: SavedServers, shown: MailServer | None) -> FormState:

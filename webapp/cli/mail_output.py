@@ -80,8 +80,16 @@ def _fingerprints(pem: str) -> str:
     return "\n".join(certificates.fingerprint(one) for one in certificates.parse(pem)) if pem else ""
 
 
-def print_examination(found: Examination) -> None:
-    """Print the result of a check: its stages and, if one failed, why, what to do and what was said."""
+def setting(name: str | None) -> str:
+    """Return the beginning of the command that changes this server, or the one in use."""
+    return f"mailroom mail set --server {quote(name)}" if name else "mailroom mail set"
+
+
+def print_examination(found: Examination, command: str) -> None:
+    """Print the result of a check: its stages and, if one failed, why, what to do and what was said.
+
+    `command` is the beginning of what changes the server: a fix adds options to it.
+    """
     stages = [
         (stage_label(one.stage), "ok" if one.passed else "failed", f"{one.seconds:.2f}", one.note)
         for one in found.stages
@@ -103,14 +111,14 @@ def print_examination(found: Examination) -> None:
             ("Meaning", diagnosis.get("cause")),
             ("What to do", "\n".join(diagnosis.get("steps", ()))),
             ("More", diagnosis.get("help_url")),
-            ("This works" if found.fix.verified else "Try", f"mailroom mail set {fix}" if fix else ""),
+            ("This works" if found.fix.verified else "Try", f"{command} {fix}" if fix else ""),
         ]
     )
     if found.certificates:
         click.echo("\nThe server's certificates:")
         rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in found.certificates]
         print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
-        click.echo("To trust one: mailroom mail set --trusted-certificates-file or --pinned-certificate-file, as PEM.")
+        click.echo(f"To trust one: {command} --trusted-certificates-file or --pinned-certificate-file, as PEM.")
     if found.tried:
         tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.tried]
         click.echo("\nWhat was tried:")

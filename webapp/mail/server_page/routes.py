@@ -31,6 +31,7 @@ from webapp.mail.service import Saved
 from webapp.mail.transcript import stage_label
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
+from webapp.settings.declared import MAIL_SERVERS
 from webapp.web import csrf
 from webapp.web.access import current_user
 from webapp.web.error_pages import retry_text, too_many_requests
@@ -110,7 +111,12 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except SetInFile as error:
-        result.form.report_locked(error.fields)
+        if MAIL_SERVERS in error.fields:
+            result.form.form_errors.append(
+                _("The settings file sets which servers are used. Keep this one as a draft.")
+            )
+        else:
+            result.form.report_locked(error.fields)
     except CannotBeFirst:
         result.form.form_errors.append(CANNOT_BE_FIRST)
     except service.SecretsRequired:
@@ -199,7 +205,10 @@ def _use_with_token(draft: Saved) -> Saved:
             return service.use(session, draft.server.id, current_user.email)
     except OAuthError as error:
         keep_authorization_failure(error)
-        return draft
+    except SetInFile:
+        # The file sets which servers are used.
+        pass
+    return draft
 
 
 def _flash_saved(done: Saved) -> None:
