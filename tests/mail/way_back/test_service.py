@@ -15,6 +15,7 @@ from webapp.core import clock
 from webapp.core.errors import SetInFile
 from webapp.mail import servers
 from webapp.mail.models import GrantStatus
+from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.service import NEW, Saved, save
 from webapp.mail.way_back import jobs, service
 from webapp.outbox import probes
@@ -77,6 +78,23 @@ def test_without_its_tokens_a_restored_server_is_a_draft(granted: GrantOwner) ->
         granted.tokens.refresh()
     granted.save(authentication="password", secrets={"password": "secret"})
     assert restore(granted, 1).is_draft
+
+
+def test_tokens_that_need_no_secret_are_never_restored_for_another_host(owner: GrantOwner) -> None:
+    public, by_password = {"client_secret": ""}, {"client_secret": "", "password": "secret"}
+    owner.provider.public = True
+    for host in ("smtp.example.org", "smtp.attacker.example"):
+        owner.save(secrets=public, host=host)
+        owner.authorize()
+        owner.save(secrets=public, host=host)
+        elsewhere = revisions_of(owner)[-1].number
+        if host == "smtp.attacker.example":
+            # So these tokens aren't kept, and only the others are left.
+            owner.provider.revoke()
+            pytest.raises(OAuthError, owner.tokens.refresh)
+        owner.save(authentication="password", secrets=by_password, host="smtp.example.org")
+    assert restore(owner, elsewhere).is_draft
+    assert owner.grant.status == GrantStatus.NONE
 
 
 def test_what_the_settings_file_sets_is_not_restored(owner: GrantOwner) -> None:

@@ -12,7 +12,7 @@ from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import GRANT_SETTINGS
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.revisions.models import Revision
-from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, LIMITS, open_secrets
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, DESTINATION, LIMITS, PROXY_DESTINATION, open_secrets
 
 # How many revisions of a mail server are kept.
 KEPT = 50
@@ -111,11 +111,16 @@ def to_values(revision: Revision) -> dict[str, Any]:
 
 
 def _fits(sealer: Sealer, kept: Revision, wanted: Revision) -> bool:
-    """Return whether tokens that were kept with one revision are those of the other, too."""
-    if not kept.grant:
+    """Return whether tokens that were kept with one revision are those of the other, too.
+
+    They go where the email goes, so without a secret that proves who restores them, that has to be the same as well.
+    """
+    proof = _proof(sealer, wanted)
+    if not kept.grant or _proof(sealer, kept) != proof:
         return False
-    same = all(kept.fields.get(name) == wanted.fields.get(name) for name in GRANT_SETTINGS)
-    return same and kept.provider_fields == wanted.provider_fields and _proof(sealer, kept) == _proof(sealer, wanted)
+    names = GRANT_SETTINGS if proof else (*GRANT_SETTINGS, *DESTINATION, *PROXY_DESTINATION)
+    same = all((kept.fields.get(name) or None) == (wanted.fields.get(name) or None) for name in names)
+    return same and kept.provider_fields == wanted.provider_fields
 
 
 def _proof(sealer: Sealer, revision: Revision) -> dict[str, str]:
