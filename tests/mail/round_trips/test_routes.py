@@ -1,5 +1,6 @@
 """A test email, the link in it, and the page that says whether it was followed."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -116,7 +117,7 @@ class TestAskedFromHere:
 
         return ask
 
-    @pytest.mark.parametrize("body", [b"Welcome", b"[" * 200_000, b'{"answer": "\\ud800"}'])
+    @pytest.mark.parametrize("body", [b"Welcome", b"[" * 200_000, b'{"answer": "\\ud800"}', b'{"notices": "\\ud800"}'])
     def test_somebody_else_who_replies_is_not_taken_for_it(
         self, body: bytes, ask: Callable[[str], str], scripted: Callable[..., ScriptedServer]
     ) -> None:
@@ -135,7 +136,9 @@ def test_only_its_own_question_is_answered_with_what_it_shows(state: AppState, s
     question = reach.question(state.sealer, "a-nonce")
     found = stranger.get(f"{reach.PATH}{question}").json
     assert found is not None
-    assert [one["code"] for one in found["notices"]] == ["scheme", "host"]
-    assert reach.is_answer(state.sealer, "a-nonce", found["answer"])
-    assert not reach.is_answer(state.sealer, "another-nonce", found["answer"])
+    noticed, answer = found["notices"], found["answer"]
+    assert [one["code"] for one in json.loads(noticed)] == ["scheme", "host"]
+    assert reach.is_answer(state.sealer, "a-nonce", noticed, answer)
+    assert not reach.is_answer(state.sealer, "another-nonce", noticed, answer)
+    assert not reach.is_answer(state.sealer, "a-nonce", noticed.replace("scheme", "schema"), answer)
     assert stranger.get(f"{reach.PATH}{question}0").status_code == 404

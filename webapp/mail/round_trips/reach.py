@@ -32,9 +32,10 @@ def ask(sealer: Sealer, public_url: str) -> list[Notice]:
         cause, params = classify(error)
         return [Notice("unreachable", {**params, "cause": cause})]
     found = _read(response.body) if response.status == 200 else {}
-    if not is_answer(sealer, nonce, str(found.get("answer", ""))):
+    noticed = str(found.get("notices", ""))
+    if not noticed.isascii() or not is_answer(sealer, nonce, noticed, str(found.get("answer", ""))):
         return [Notice("somebody_else", {"status": str(response.status)})]
-    return [Notice(REACHED), *map(Notice.from_json, found["notices"])]
+    return [Notice(REACHED), *map(Notice.from_json, json.loads(noticed))]
 
 
 def question(sealer: Sealer, nonce: str) -> str:
@@ -42,9 +43,9 @@ def question(sealer: Sealer, nonce: str) -> str:
     return f"{nonce}.{_proofs(sealer, 'question', nonce)[0]}"
 
 
-def is_answer(sealer: Sealer, nonce: str, given: str) -> bool:
-    """Return whether an installation with these keys has given this answer."""
-    return _is_proof(sealer, "answer", nonce, given)
+def is_answer(sealer: Sealer, nonce: str, noticed: str, given: str) -> bool:
+    """Return whether an installation with these keys has given this answer, and noticed just that."""
+    return _is_proof(sealer, f"answer {noticed}", nonce, given)
 
 
 def answer(sealer: Sealer, asked: str, notices: Sequence[Notice]) -> dict[str, Any] | None:
@@ -52,7 +53,9 @@ def answer(sealer: Sealer, asked: str, notices: Sequence[Notice]) -> dict[str, A
     nonce, _dot, proof = asked.partition(".")
     if not _is_proof(sealer, "question", nonce, proof):
         return None
-    return {"answer": _proofs(sealer, "answer", nonce)[0], "notices": [one.to_json() for one in notices]}
+    # Whatever the answer comes through can't change a word of it.
+    noticed = json.dumps([one.to_json() for one in notices])
+    return {"answer": _proofs(sealer, f"answer {noticed}", nonce)[0], "notices": noticed}
 
 
 def _read(body: bytes) -> dict[str, Any]:
