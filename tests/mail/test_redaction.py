@@ -1,6 +1,7 @@
 """Secrets are redacted when servers repeat them."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +13,7 @@ PLAIN = base64.b64encode(b"\0mailroom\0" + OCTETS).decode()
 ECHOES = {
     "in the clear": SECRET,
     "in upper case": SECRET.upper(),
+    "in a URL": quote(SECRET, safe=""),
     "PLAIN": PLAIN,
     "PLAIN after one letter": f"x{PLAIN}",
     "PLAIN after two letters": f"xy{PLAIN}",

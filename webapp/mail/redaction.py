@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Iterable
 from functools import cached_property
+from urllib.parse import quote
 
 REDACTED = "••••••"
 # Redacting shorter secrets would make every line unreadable.
@@ -14,22 +15,23 @@ _TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 class Redactor:
-    """Replaces secrets, in the clear in any letter case and in the base64 of any text that contains them."""
+    """Replaces secrets, in the clear in any letter case, as in URLs, and in the base64 of any text that has them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.secrets = sorted({one for one in secrets if len(one) >= MIN_SECRET_LENGTH})
         # The longest first: one that contains another must not be cut up.
-        self.secrets = sorted({one for one in secrets if len(one) >= MIN_SECRET_LENGTH}, key=len, reverse=True)
+        self._written = sorted({*self.secrets, *map(_in_url, self.secrets)}, key=len, reverse=True)
         self._encoded = [encoded for secret in self.secrets for encoded in _in_base64(secret.encode())]
 
     @cached_property
     def _plain(self) -> re.Pattern[str]:
-        return re.compile("|".join(map(re.escape, self.secrets)), re.IGNORECASE)
+        return re.compile("|".join(map(re.escape, self._written)), re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """Return the text without the secrets."""
         folded = text.casefold()
         # Compiling takes longer than the rest, and hardly any reply quotes a secret.
-        if any(secret.casefold() in folded for secret in self.secrets):
+        if any(secret.casefold() in folded for secret in self._written):
             text = self._plain.sub(REDACTED, text)
         alike = text.translate(_TO_STANDARD_ALPHABET)
         for encoded in self._encoded:
@@ -41,6 +43,11 @@ class Redactor:
     def with_secrets(self, secrets: Iterable[str]) -> "Redactor":
         """Return a redactor that replaces these too."""
         return Redactor([*self.secrets, *secrets])
+
+
+def _in_url(secret: str) -> str:
+    """Return a secret as a URL has it."""
+    return quote(secret, safe="")
 
 
 def _without_base64(text: str, encoded: str) -> str:

@@ -13,6 +13,8 @@ from flask_babel import lazy_gettext
 from webapp.mail.redaction import Redactor
 
 MAX_TRANSCRIPT_LINES = 400
+# In characters. RFC 5321, 4.5.3.1.5: a line of a reply has at most 512 octets.
+MAX_LINE_LENGTH = 512
 MAX_ERROR_LENGTH = 4000
 # Characters of a transcript that is stored.
 MAX_TEXT_LENGTH = 8000
@@ -118,10 +120,10 @@ class Transcript:
 
     @property
     def lines(self) -> list[TranscriptLine]:
-        """What was said, without secrets, line by line."""
+        """What was said, without secrets, line by line; of long ones the beginning."""
         texts = [(source, said if isinstance(said, str) else printable(said)) for source, said in self._said]
         lines = [(source, line) for source, text in texts for line in self.redactor(text).rstrip().split("\n")]
-        return [TranscriptLine(source, line.rstrip()) for source, line in lines[:MAX_TRANSCRIPT_LINES]]
+        return [TranscriptLine(source, _shortened(line.rstrip())) for source, line in lines[:MAX_TRANSCRIPT_LINES]]
 
     def as_text(self) -> str:
         """Return the lines, each after the sign of who said it; of many only the last."""
@@ -131,6 +133,10 @@ class Transcript:
     def redact(self, text: str) -> str:
         """Return the text without secrets, shortened to what is worth showing."""
         return self.redactor(text)[:MAX_ERROR_LENGTH]
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]}…"
 
 
 def printable(octets: bytes) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from webapp.mail.doctor.report import shareable
 from webapp.mail.redaction import REDACTED
+from webapp.mail.transcript import MAX_LINE_LENGTH, Transcript
 
 NAMES = ["ada.lovelace", "mailroom@example.org", "Mailroom", "eve@example.com"]
 
@@ -25,6 +26,10 @@ NAMES = ["ada.lovelace", "mailroom@example.org", "Mailroom", "eve@example.com"]
         "535 eve of example.com is unknown",
         "bWFpbHJvb21AZXhhbXBsZS5vcmc=",
         "(eve'ada@example.com)",
+        "Ädä\uff20example.com",
+        "to=lovelace%2540example.net",
+        "lovelace&#64;example.net",
+        "lovelace=40example.net",
     ],
 )  # fmt: skip
 def test_of_addresses_only_the_domain_is_shown(text: str) -> None:
@@ -32,6 +37,13 @@ def test_of_addresses_only_the_domain_is_shown(text: str) -> None:
     for name in ("ada", "eve", "ädä", "lovelace", "bwfpbhj"):
         assert name not in shown
     assert REDACTED in shown
+
+
+def test_of_a_long_line_the_beginning_is_shown() -> None:
+    transcript = Transcript()
+    transcript.add("server", b"250-" + b"@" * 4000 + b"\n250 SIZE=4096")
+    assert [len(line.text) for line in transcript.lines] == [MAX_LINE_LENGTH + 1, 13]
+    assert shareable(transcript.lines[1].text, NAMES) == "250 SIZE=4096"
 
 
 def test_a_hostile_text_takes_no_time() -> None:

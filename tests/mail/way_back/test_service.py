@@ -91,7 +91,8 @@ def test_tokens_that_need_no_secret_are_never_restored_for_another_host(owner: G
         if host == "smtp.attacker.example":
             # So these tokens aren't kept, and only the others are left.
             owner.provider.revoke()
-            pytest.raises(OAuthError, owner.tokens.refresh)
+            with pytest.raises(OAuthError):
+                owner.tokens.refresh()
         owner.save(authentication="password", secrets=by_password, host="smtp.example.org")
     assert restore(owner, elsewhere).is_draft
     assert owner.grant.status == GrantStatus.NONE
