@@ -17,6 +17,7 @@ from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail.round_trips import reach, service
 from webapp.mail.round_trips.models import RoundTrip
+from webapp.mail.round_trips.routes import LIMIT
 from webapp.settings import service as settings
 
 TRIP = "/settings/mail/round-trips/1"
@@ -130,6 +131,10 @@ class TestAskedFromHere:
 
     def test_a_url_without_https_is_not_opened(self, ask: Callable[[str], str]) -> None:
         assert "so Mailroom doesn&#39;t open it" in ask("http://mailroom.example")
+
+    def test_it_can_be_asked_twenty_times_in_ten_minutes(self, ask: Callable[[str], str]) -> None:
+        pages = [ask("http://mailroom.example") for _ in range(LIMIT.times + 1)]
+        assert ["so Mailroom doesn&#39;t open it" in page for page in pages] == [True] * LIMIT.times + [False]
 
 
 def test_only_its_own_question_is_answered_with_what_it_shows(state: AppState, stranger: Browser) -> None:

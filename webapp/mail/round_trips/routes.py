@@ -1,6 +1,8 @@
 """Where the link of a test email leads, and the page that says whether it was followed."""
 
 import re
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -8,13 +10,16 @@ from flask import session as browser
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from webapp.core import rate_limits
 from webapp.core.app_state import app_state
 from webapp.core.errors import NotFound
+from webapp.core.rate_limits import Limit
 from webapp.core.sealing import sha256_hex
 from webapp.mail.round_trips import reach, service
 from webapp.mail.round_trips.notices import Notice, Seen, notice
 from webapp.settings.context import general_settings
 from webapp.web import csrf, forwarded
+from webapp.web.access import current_user
 from webapp.web.client import current_client
 from webapp.web.forms import ConfirmForm
 
@@ -26,6 +31,8 @@ LINK_FIELD = "link"
 MAX_SECRET_LENGTH = 100
 # Of the names of parameters that were added to the link.
 MAX_PARAMETERS = 10
+# An administrator can make any URL the public one, so that asking shows what answers where.
+LIMIT = Limit("public URL asked for", 20, timedelta(minutes=10))
 _END = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -68,7 +75,11 @@ def show(trip_id: int) -> str:
     """Say whether a test email has arrived; with a POST, ask whether the public URL leads here."""
     with app_state().database.read() as session:
         trip = service.get(session, trip_id)
-    asked = reach.ask(app_state().sealer, general_settings().public_url) if request.method == "POST" else ()
+    asked: Sequence[Notice] = ()
+    if request.method == "POST":
+        with app_state().database.transaction() as session:
+            rate_limits.consume(session, LIMIT, str(current_user.id))
+        asked = reach.ask(app_state().sealer, general_settings().public_url)
     return render_template("round_trips/round_trip.html", trip=trip, asked=asked)
 
 
