@@ -48,8 +48,7 @@ def test_a_known_provider_is_chosen_and_filled_in(administrator: Browser, state:
 
 
 def test_another_server_fills_in_the_connection_and_keeps_what_was_entered(administrator: Browser) -> None:
-    # Enter in the field presses the first button, which is that for a test.
-    page = administrator.submit(PAGE, "test", **custom(discover_for="own.example"))
+    page = administrator.submit(PAGE, "enter", **custom(discover_for="own.example"))
     form = values(page.text)
     assert "SRV record _submission._tcp.own.example" in page.text
     assert (form["provider"], form["host"], form["port"], form["security"]) == (
@@ -67,3 +66,9 @@ def test_what_leads_nowhere_says_so_beside_the_field(administrator: Browser, tex
     assert error in error_at(page, "discover_for")
     assert (values(page.text)["discover_for"], values(page.text)["host"]) == (text, "smtp.example.org")
     assert page.text.count('id="host-error"') == 0
+
+
+def test_what_leads_nowhere_keeps_no_test_from_being_made(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, "discover", **custom(discover_for="other.example"))
+    tested = administrator.submit_on(page, "test", host="127.0.0.1", port=9)
+    assert "Connection refused" in tested.text

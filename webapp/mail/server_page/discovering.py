@@ -24,8 +24,8 @@ LIMIT = Limit("mail services looked for", 20, timedelta(minutes=10))
 
 
 def is_asked(posted: Mapping[str, str]) -> bool:
-    """Return whether a service is looked for: by its button, or by Enter in its field, which presses “test”."""
-    return "discover" in posted or ("test" in posted and bool(posted.get(FIELD, "").strip()))
+    """Return whether a service is looked for: by its button, or by Enter while its field is filled in."""
+    return "discover" in posted or (posted.get("test") == "enter" and bool(posted.get(FIELD, "").strip()))
 
 
 def discover(state: FormState) -> FormResult:
