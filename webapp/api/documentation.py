@@ -3,19 +3,19 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Flask, Response, render_template
 from markupsafe import Markup, escape
 
 from webapp.api import problems
+from webapp.api.document import Json, openapi_document
 from webapp.api.endpoint import PREFIX
 from webapp.api.parsing import MEDIA_TYPE
 from webapp.settings.context import general_settings
 
-EXTENSION = "mailroom.api.document"
 EXAMPLE_URL = "https://mailroom.example.com"
 METHODS = ("post", "get", "patch", "delete")
 # What the page calls formats of JSON Schema.
@@ -25,7 +25,6 @@ NAMED = {"Address": "address", **dict.fromkeys(("Addresses", "Recipients"), "add
 _CODE = re.compile("`([^`]+)`")
 
 blueprint = Blueprint("api_documentation", __name__, url_prefix=PREFIX)
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,13 @@ class Operation:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Return the OpenAPI document."""
-    return Response(json.dumps(_document(), indent=1), content_type=MEDIA_TYPE)
+    return Response(json.dumps(openapi_document(), indent=1), content_type=MEDIA_TYPE)
 
 
 @blueprint.get("/docs")
 def page() -> str:
     """Show the document."""
-    document, url = _document(), general_settings().public_url or EXAMPLE_URL
+    document, url = openapi_document(), general_settings().public_url or EXAMPLE_URL
     sections: dict[str, list[Operation]] = {}
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -77,9 +76,8 @@ def page() -> str:
     return render_template("api/documentation.html", sections=sections, texts=texts, kinds=problems.KINDS, url=url)
 
 
-def init_app(app: Flask, document: Mapping[str, Any]) -> None:
-    """Publish this document."""
-    app.extensions[EXTENSION] = document
+def init_app(app: Flask) -> None:
+    """Publish the document."""
     app.add_template_filter(with_code)
     app.register_blueprint(blueprint)
 
@@ -105,11 +103,6 @@ def read_operation(document: Json, url: str, path: str, method: str) -> Operatio
         answer=list(_rows(document, schema)),
         refusals=[(code, one["description"]) for code, one in sorted(given["responses"].items()) if code >= "4"],
     )
-
-
-def _document() -> Json:
-    found: Json = current_app.extensions[EXTENSION]
-    return found
 
 
 def _content(part: Json) -> tuple[Json, Any]:
