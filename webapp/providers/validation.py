@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -64,7 +65,7 @@ class InvalidValue(ValueError):
 
 def check_type(value: object, hint: Any, where: str) -> None:
     """Check a value, and everything in it, against a type of the contract. Raises InvalidValue."""
-    kind, arguments = get_origin(hint), get_args(hint)
+    kind, arguments = _parts(hint)
     _require(_is_a(value, hint), where, value, _describe(hint))
     if kind is Annotated:
         _require(arguments[1].holds(value), where, value, arguments[1].allowed)
@@ -103,13 +104,18 @@ def check_provider(provider: Provider, reserved: Iterable[str]) -> None:
         *(rule for method in provider.authentication for rule in method.diagnosis_rules),
     ]
     for rule in rules:
-        check_diagnosis(rule.diagnosis, provider)
+        _check_fix(rule.diagnosis, provider)
 
 
 def check_diagnosis(found: object, provider: Provider) -> Diagnosis:
     """Return what should be a diagnosis of this provider's failures. Raises InvalidValue if it isn't."""
     check_type(found, Diagnosis, "diagnosis")
     diagnosis = cast(Diagnosis, found)
+    _check_fix(diagnosis, provider)
+    return diagnosis
+
+
+def _check_fix(diagnosis: Diagnosis, provider: Provider) -> None:
     fix = diagnosis.fix
     fillable = [name for name in (*FORM_FIELDS, *provider.fields) if name not in FORM_SECRETS]
     _check_names(fix, fillable, "a key of fix")
@@ -120,15 +126,21 @@ def check_diagnosis(found: object, provider: Provider) -> Diagnosis:
     if "authentication" in fix:
         keys = [method.key for method in provider.authentication_methods]
         _check_names([fix["authentication"]], keys, "fix['authentication']")
-    return diagnosis
 
 
 def _check_attributes(value: object, where: str) -> None:
     """Check the fields that the contract's own classes declare; a plugin's subclass may add others."""
     for kind in type(value).__mro__:
-        if is_dataclass(kind) and kind.__module__.startswith("webapp.providers."):
-            for field in fields(kind):
-                check_type(getattr(value, field.name), field.type, where + field.name)
+        for name, hint in _declared(kind):
+            check_type(getattr(value, name), hint, where + name)
+
+
+@cache
+def _declared(kind: type) -> Sequence[tuple[str, Any]]:
+    """Return the names and types of a class's fields if it is one of the contract's own, else nothing."""
+    if is_dataclass(kind) and kind.__module__.startswith("webapp.providers."):
+        return [(field.name, field.type) for field in fields(kind)]
+    return []
 
 
 def _check_own_fields(provider: Provider, reserved: frozenset[str]) -> None:
@@ -173,9 +185,15 @@ def _check_names(names: Iterable[str], known: Sequence[str], where: str) -> None
         _require(name in known, where, name, ", ".join(known) or "none, as the provider has no field for it")
 
 
+@cache
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a type is made of: `Sequence` and `(str,)` of `Sequence[str]`. There are few, for many values."""
+    return get_origin(hint), get_args(hint)
+
+
 def _is_a(value: object, hint: Any) -> bool:
     """Return whether a value is of a type, whatever it contains."""
-    kind, arguments = get_origin(hint), get_args(hint)
+    kind, arguments = _parts(hint)
     if kind is Annotated:
         return _is_a(value, arguments[0])
     if kind in (Union, UnionType):
@@ -187,9 +205,10 @@ def _is_a(value: object, hint: Any) -> bool:
     return isinstance(value, kind or hint) and not (mistaken and hint is not bool)
 
 
+@cache
 def _describe(hint: Any) -> str:
     """Return what a type is in words for a plugin's author."""
-    kind, arguments = get_origin(hint), get_args(hint)
+    kind, arguments = _parts(hint)
     if kind is Annotated:
         return str(arguments[1].allowed)
     if kind in (Union, UnionType):
