@@ -89,7 +89,7 @@ def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
     assert event["text"] == "The mail server Main is failing. Email goes through Spare."
     assert (event["mail_server"]["name"], event["sent_by"], event["cause"]["stage"]) == ("Main", "Spare", "connect")
     with state.database.transaction() as session:
-        circuits.well(session, servers[0])
+        circuits.well(session, servers[0], clock.now())
     delivery.deliver_due(state)
     assert receiver.types == ["mail_server.in_trouble", "mail_server.well"]
     kinds = ("mail_server_in_trouble", "mail_server_well")
@@ -105,7 +105,7 @@ def test_one_failure_is_told_nobody_although_several_connections_had_it(
             circuits.failed(session, servers[0], REFUSED, clock.now())
     assert "Email goes through" not in administrator.get("/").text
     with state.database.transaction() as session:
-        circuits.well(session, servers[0])
+        circuits.well(session, servers[0], clock.now())
     delivery.deliver_due(state)
     assert (receiver.types, _emails(state.database)) == ([], [])
 

@@ -14,8 +14,9 @@ from webapp.core.database import insert_into
 from webapp.core.queue import run_after_commit
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
-from webapp.outbox import signals
+from webapp.outbox import signals, suspension
 from webapp.outbox.models import ServerTrouble
+from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Failure
 
 # The name of the job.
@@ -67,15 +68,16 @@ def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: 
         signals.server_in_trouble.send(session=session, trouble=trouble)
 
 
-def well(session: Session, server_id: int) -> None:
-    """Record that a server works, and announce it if its trouble was announced."""
+def well(session: Session, server_id: int, now: datetime) -> None:
+    """Record that a server works, announce it if its trouble was announced, and send what waits, in any lane."""
     ended = delete(ServerTrouble).where(ServerTrouble.mail_server_id == server_id).returning(ServerTrouble)
     trouble = session.scalar(ended)
-    if trouble is None:
-        return
-    log.info("mail server works again", server=server_id, since=trouble.since.isoformat(), stage=trouble.stage)
-    if trouble.announced_at is not None:
+    if trouble is not None:
+        log.info("mail server works again", server=server_id, since=trouble.since.isoformat(), stage=trouble.stage)
+    if trouble is not None and trouble.announced_at is not None:
         signals.server_well.send(session=session, trouble=trouble)
+    suspension.resume(session, now)
+    wake_after_commit(session)
 
 
 def try_now(session: Session, now: datetime) -> None:

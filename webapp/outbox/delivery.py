@@ -93,9 +93,8 @@ class DeliveryRun:
         # The lane of the batch, and the server in use with those that are tried after it.
         self._lane: Lane
         self._course: Course
-        # When each lane had its last turn, and those of which nothing can be sent.
+        # When each lane had its last turn.
         self._turns: dict[Selection | None, float] = {}
-        self._ended: set[Selection | None] = set()
         self._leased_until: datetime
         self._size = 1
         self._is_slow = False
@@ -104,10 +103,10 @@ class DeliveryRun:
         self._has_moved = False
 
     def run(self) -> None:
-        """Deliver until nothing is due, the servers fail, or the worker is asked to stop."""
+        """Deliver until nothing is due, as everything was sent or waits, or until the worker is asked to stop."""
         with self._connection, self._records:
-            while (batch := self._claim()) and (self._deliver(batch) or not self._is_last_lane()):
-                pass
+            while batch := self._claim():
+                self._deliver(batch)
 
     def _claim(self) -> list[Claimed]:
         """Record the batch before, and claim another in the same transaction."""
@@ -131,14 +130,11 @@ class DeliveryRun:
 
     def _offers(self, session: Session, now: datetime) -> list[tuple[Lane, list[Offer]]]:
         """Return the lanes of which something may be sent, the one whose last turn is longest ago first."""
-        left = [lane for lane in self._saved.lanes if lane.selection not in self._ended]
-        left.sort(key=lambda lane: self._turns.get(lane.selection, 0.0))
-        return [(lane, courses.offers(session, self._saved, lane, now, self._name, self._size)) for lane in left]
-
-    def _is_last_lane(self) -> bool:
-        """Leave this lane alone from now on; return whether that goes for all of them."""
-        self._ended.add(self._lane.selection)
-        return self._ended.issuperset(lane.selection for lane in self._saved.lanes)
+        found = [
+            (lane, courses.offers(session, self._saved, lane, now, self._name, self._size))
+            for lane in self._saved.lanes
+        ]
+        return sorted(found, key=lambda one: self._turns.get(one[0].selection, 0.0))
 
     def _claim_first(self, session: Session, offered: list[tuple[Lane, list[Offer]]], now: datetime) -> list[Claimed]:
         """Claim for the first lane in which something is due that its servers may take."""
@@ -152,29 +148,26 @@ class DeliveryRun:
                     return claimed
         return []
 
-    def _deliver(self, batch: list[Claimed]) -> bool:
-        """Send a batch, or record why messages weren't sent. Return whether others can be sent."""
+    def _deliver(self, batch: list[Claimed]) -> None:
+        """Send a batch, or record why messages weren't sent."""
         begun = time.monotonic()
         sendable = [message for message in batch if self._is_sendable(message)]
-        if not sendable:
-            return True
         self._has_moved = False
-        first = self._open(sendable[0])
+        first = self._open(sendable[0]) if sendable else None
         if first is None:
-            return self._others_go_on
+            return
         # The others are claimed again: another server has limits of its own.
         sendable = [first] if self._has_moved else sendable
         outcomes = prepare(self._state.database, sendable)
         self._stored.load_small(sendable)
         for done, message in enumerate(sendable, 1):
             if self._has_time(message) and not self._deliver_one(message, outcomes[message.id]):
-                return False
+                return
             seconds = time.monotonic() - begun
             self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
             self._is_slow = seconds > done * SLOW_SECONDS
             if self._stopping() or self._has_moved or seconds > MAX_BATCH_SECONDS or not self._is_leased():
-                break
-        return True
+                return
 
     def _open(self, message: Claimed) -> Claimed | None:
         """Connect to the first server that lets us in; return the message on whose behalf, or None if none does."""

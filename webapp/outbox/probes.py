@@ -5,9 +5,8 @@ from datetime import datetime
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.transport.errors import DeliveryError
-from webapp.outbox import circuits, suspension
+from webapp.outbox import circuits
 from webapp.outbox.connection import Connections, CurrentSettings, NotReady, saved_settings
-from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Failure
 
 
@@ -16,17 +15,15 @@ def probe_all(state: AppState, connections: Connections, now: datetime) -> None:
     while True:
         with state.database.transaction() as session:
             server_id = circuits.take_probe(session, now)
-            settings = saved_settings(session, state).servers.get(server_id) if server_id is not None else None
-        if server_id is None:
-            return
-        failure = _probe(connections, settings) if settings else Failure("")
+            if server_id is None:
+                return
+            settings = saved_settings(session, state).servers[server_id]
+        failure = _probe(connections, settings)
         with state.database.transaction() as session:
-            if failure is not None:
+            if failure is None:
+                circuits.well(session, server_id, clock.now())
+            else:
                 circuits.probe_failed(session, server_id, failure, clock.now())
-                continue
-            circuits.well(session, server_id)
-            suspension.resume(session, clock.now())
-            wake_after_commit(session)
 
 
 def _probe(connections: Connections, settings: CurrentSettings) -> Failure | None:

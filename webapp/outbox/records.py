@@ -122,7 +122,7 @@ class Records:
 
     def well(self, server_id: int) -> None:
         """Record that a server works that was in trouble."""
-        self._patiently(lambda session: circuits.well(session, server_id))
+        self._patiently(lambda session: circuits.well(session, server_id, clock.now()))
 
     def finished(self, message: Claimed, state: MessageState, failure: Failure | None = None) -> None:
         """Record that the message will not be sent, without an attempt: EXPIRED or CANCELLED."""

@@ -19,10 +19,8 @@ from webapp.outbox import (
     routes,
     server_deliveries,
     service,
-    suspension,
     webhook_events,
 )
-from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.signals import messages_ended
 from webapp.outbox.submissions.message_kinds import APPLICATION_KIND
 from webapp.settings.signals import settings_saved
@@ -61,6 +59,4 @@ def _retry_waiting(_sender: object, session: Session) -> None:
 
 
 def _resume(_sender: object, session: Session, server: MailServer) -> None:
-    circuits.well(session, server.id)
-    suspension.resume(session, clock.now())
-    wake_after_commit(session)
+    circuits.well(session, server.id, clock.now())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.conftest import Enqueue, GetMessage
 from tests.outbox.conftest import TroubleOf, UseServers
@@ -14,8 +15,10 @@ from webapp.applications.models import Application
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.outbox import lanes, limits
+from webapp.outbox.delivery import deliver_due
 from webapp.outbox.lanes import Bound
 from webapp.outbox.models import MessageState
+from webapp.outbox.status import Flow, delivery_status
 
 Act = Callable[[], None]
 Scripted = Callable[..., ScriptedServer]
@@ -54,22 +57,24 @@ def test_the_messages_of_a_dedicated_server_that_fails_go_by_the_general_ones(
     assert [trouble_of(one) is None for one in ids] == [True, False]
 
 
-def test_only_the_lane_waits_whose_servers_all_fail(
+def test_mail_has_not_stopped_while_only_a_dedicated_server_has_messages_that_wait(
     enqueue: Enqueue,
     hand_in: HandIn,
     deliver: Act,
     get_message: GetMessage,
     scripted: Scripted,
     use_servers: UseServers,
+    database: Database,
 ) -> None:
     main = scripted(drop_at="RCPT", only_for="ada@")
     use_servers(main, None, given=[{}, {"for_domains": ["shop.example"]}])
     hand_in("ada@people.example")
-    hand_in("ada@people.example")
+    hand_in("ada@elsewhere.example")
     other = enqueue()
     deliver()
-    assert [(get_message(one).state, get_message(one).waits_for_server) for one in (1, 2)] == [(QUEUED, True)] * 2
-    assert get_message(other).state == SENT
+    assert [get_message(one).state for one in (1, 2, other)] == [QUEUED, QUEUED, SENT]
+    with database.read() as session:
+        assert delivery_status(session, clock.now()).flow is Flow.UNCONFIRMED
 
 
 def test_an_application_whose_sender_is_refused_has_no_server_paused(
@@ -117,3 +122,47 @@ def test_nothing_is_filtered_without_dedicated_servers(database: Database, shop:
         of_deleted, general = lanes.arrange(session, [Bound(1, [], []), Bound(2, [], ["app_deleted"])])
     assert (everything.condition, everything.server_ids) == (None, (1, 2))
     assert (of_deleted.server_ids, general.server_ids) == ((2, 1), (1,))
+
+
+@pytest.mark.one_database
+def test_a_general_server_that_works_again_has_the_messages_of_dedicated_ones_sent_too(
+    enqueue: Enqueue,
+    hand_in: HandIn,
+    deliver: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_servers: UseServers,
+    database: Database,
+) -> None:
+    main = scripted({"GREETING": ["421 Later", "220 Here I am"]})
+    use_servers(main, None, given=[{}, {"for_domains": ["shop.example"]}])
+    hand_in()
+    enqueue()
+    deliver()
+    assert [get_message(one).state for one in (1, 2)] == [SENT, SENT]
+    with database.read() as session:
+        assert delivery_status(session, clock.now()).flow is Flow.FLOWING
+
+
+@pytest.mark.one_database
+def test_a_lane_whose_servers_failed_is_tried_again_by_a_run_that_goes_on_with_others(
+    enqueue: Enqueue,
+    hand_in: HandIn,
+    app: Flask,
+    make_due: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_servers: UseServers,
+) -> None:
+    main, dedicated = scripted({"GREETING": ["421 Later", "220 Here I am"]}), scripted()
+    use_servers(main, dedicated, given=[{}, {"for_domains": ["shop.example"]}])
+    hand_in()
+    message_id = enqueue()
+
+    def make_due_meanwhile() -> bool:
+        if dedicated.messages:
+            make_due()
+        return False
+
+    deliver_due(app, stopping=make_due_meanwhile)
+    assert get_message(message_id).state == SENT
