@@ -69,6 +69,5 @@ def test_what_leads_nowhere_says_so_beside_the_field(administrator: Browser, tex
 
 
 def test_what_leads_nowhere_keeps_no_test_from_being_made(administrator: Browser) -> None:
-    page = administrator.submit(PAGE, "discover", **custom(discover_for="other.example"))
-    tested = administrator.submit_on(page, "test", host="127.0.0.1", port=9)
-    assert "Connection refused" in tested.text
+    page = administrator.submit(PAGE, "discover", **custom(discover_for="other.example", host="127.0.0.1", port=9))
+    assert "Connection refused" in administrator.submit_on(page, "test").text
