@@ -56,7 +56,7 @@ WRONG = [
     (f"# {'x' * 200_000}", "is larger than 128 KB"),
     (SERVER.replace('"custom"', '"gogle"'), "mail_servers[1].provider: There is no such provider. Allowed are: "),
     (SERVER, "mail_servers[1].password: Enter a value for “Password”. Write { file ="),
-    (SERVER.replace("custom", "sendgrid") + SERVER, "line 7, mail_servers[2]: Mailroom uses one mail server"),
+    (SERVER.replace("custom", "sendgrid") + SERVER, "line 7, mail_servers[2].name: Give it a name"),
     (f'{SERVER}security = "ssl"', "Choose one of the options. Allowed are: starttls, tls, none."),
     ('[[mail_servers]]\nhost = "a.example"', "line 1, mail_servers[1].provider: Set it."),
 ]
