@@ -17,6 +17,7 @@ CLOSER = [
     ("auth", "550 User has no permission", {}, texts.SIGN_IN_NOT_ALLOWED),
     ("mail", "550 Account suspended: invoice overdue", {}, texts.NOT_PAID),
     ("rcpt", "450 4.7.25 Client host rejected: cannot find your hostname", {}, texts.NO_REVERSE_DNS),
+    ("rcpt", "550 5.7.25 Your IP has no name in DNS", {}, texts.NO_REVERSE_DNS),
     ("data", "554 Message rejected: Email address is not verified.", {}, texts.NOT_VERIFIED),
     ("auth", "451 Authentication failed: Maximum credits exceeded", {}, texts.NO_CREDITS),
     ("auth", "454 4.7.0 Temporary authentication failure", {}, texts.SIGN_IN_OUT_OF_ORDER),

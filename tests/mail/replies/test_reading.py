@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.mail.replies.known import Known, load
+from tests.mail.replies.known import Known, collected, load
 from webapp.mail.replies.concepts import CONCEPTS
 from webapp.mail.replies.reading import read
 from webapp.mail.replies.signs import SIGNS
@@ -33,6 +33,31 @@ def test_a_reply_is_read_as_what_it_means(known: Known) -> None:
 )
 def test_a_retry_helps_only_where_the_cause_passes_by_itself(stage: str, reply: str, helps: bool) -> None:
     assert read(stage, reply).retry_helps is helps
+
+
+def test_nine_in_ten_collected_replies_are_read_rightly() -> None:
+    replies = collected()
+    wrong = [one for one in replies if read(one.stage, one.reply).cause not in one.causes]
+    assert len(wrong) <= len(replies) / 10, wrong
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        ("552 5.2.2 Skrzynka odbiorcy jest przepełniona", Cause.RECIPIENT_MAILBOX_FULL),
+        ("450 Postfach des Empfaengers ist voll", Cause.RECIPIENT_MAILBOX_FULL),
+        ("550 El buzón no existe", Cause.RECIPIENT_UNKNOWN),
+        ("550 5.7.1 Пересылка запрещена", Cause.RELAY_DENIED),
+        ("550 该收件人不存在于本系统", Cause.RECIPIENT_UNKNOWN),
+    ],
+)
+def test_other_languages_are_read_with_and_without_accents_and_spaces(reply: str, cause: Cause) -> None:
+    assert read("rcpt", reply).cause is cause
+
+
+def test_evidence_quotes_the_reply_with_its_accents_and_without_addresses() -> None:
+    assert read("rcpt", "550 Skrzynka jest przepełniona").evidence[0].value == "skrzynka jest przepełniona"
+    assert read("rcpt", "554 Client host 192.0.2.1 blocked").evidence[0].value == "… blocked"
 
 
 def test_a_code_that_contradicts_the_words_makes_it_less_sure() -> None:

@@ -306,7 +306,7 @@ BY_NAME: Mapping[Cause, Sequence[tuple[str, Diagnosis]]] = {
     Cause.APP_PASSWORD_NEEDED: [("browser", CONFIRM_SIGN_IN)],
     Cause.AUTH_DISABLED: [("basic_auth", PASSWORDS_OFF), ("command", AUTHENTICATION_OFF)],
     Cause.ACCOUNT_SUSPENDED: [("money", NOT_PAID), ("trial", TEST_ACCOUNT)],
-    Cause.HOSTNAME_REFUSED: [("hello", BAD_HELO), ("reverse_dns", NO_REVERSE_DNS)],
+    Cause.HOSTNAME_REFUSED: [("hello", BAD_HELO), ("reverse_dns", NO_REVERSE_DNS), ("ip", NO_REVERSE_DNS)],
     Cause.SENDER_NOT_ALLOWED: [("verified", NOT_VERIFIED)],
     Cause.QUOTA_EXCEEDED: [("credits", NO_CREDITS)],
     Cause.SERVER_BUSY: [("auth", SIGN_IN_OUT_OF_ORDER)],

@@ -8,7 +8,7 @@ from typing import Literal
 
 from webapp.mail.replies import basic_codes, enhanced_codes
 from webapp.mail.replies.concepts import Places, names
-from webapp.mail.replies.parsing import ParsedReply, parse
+from webapp.mail.replies.parsing import DOMAIN_WORD, IP_WORD, ParsedReply, parse
 from webapp.mail.replies.signs import SIGNS
 from webapp.providers import Cause
 
@@ -118,7 +118,12 @@ def _by_words(parsed: ParsedReply, stage: str) -> Iterator[Finding]:
     for sign in SIGNS:
         words = sign.found(places, stage, digit)
         if words:
-            yield sign.cause, sign.weight, Evidence("words", words)
+            yield sign.cause, sign.weight, Evidence("words", _quoted(words))
+
+
+def _quoted(words: str) -> str:
+    """Return words of a reply as they are shown: what stands for an address or a host name isn't one of them."""
+    return words.replace(IP_WORD, "…").replace(DOMAIN_WORD, "…")
 
 
 def _by_enhanced_codes(parsed: ParsedReply) -> Iterator[Finding]:
