@@ -30,9 +30,11 @@ def test_a_quick_test_has_an_ordinary_page(administrator: Browser, scripted: Scr
     assert PROGRESS not in page.text
 
 
-def test_the_result_of_a_slow_test_follows_its_progress(administrator: Browser, scripted: Scripted) -> None:
+def test_the_result_of_a_slow_test_follows_its_progress(
+    administrator: Browser, scripted: Scripted, impatient: None
+) -> None:
     server = scripted(stall_at="EHLO")
-    fields = custom(host=server.host, port=server.port, security="none", timeout="2", test_recipient="eve@example.org")
+    fields = custom(host=server.host, port=server.port, security="none", timeout="1", test_recipient="eve@example.org")
     page = administrator.submit(PAGE, "test", **fields)
     before, _, after = page.text.partition("<dialog")
     assert before.index(PROGRESS) < before.index("Server greeting") < before.index("Introduction (EHLO)")
@@ -40,6 +42,16 @@ def test_the_result_of_a_slow_test_follows_its_progress(administrator: Browser, 
     assert (page.text.count("<html"), page.text.count("<h1"), after.count("</main>")) == (1, 1, 1)
     assert page.headers["Content-Security-Policy"]
     assert administrator.submit_on(page, "save", timeout="30").status_code == 200
+
+
+def test_what_was_saved_after_a_slow_test_is_said_on_its_page(
+    administrator: Browser, scripted: Scripted, impatient: None
+) -> None:
+    server = scripted()
+    fields = custom(host=server.host, port=server.port, security="none", test_recipient="eve@example.org")
+    page = administrator.submit(PAGE, "test_and_use", **fields)
+    assert PROGRESS in page.text
+    assert "Saved and in use." in page.text
 
 
 def test_errors_are_shown_although_the_page_has_begun(
