@@ -146,6 +146,14 @@ def test_a_value_that_the_form_holds_already_is_not_offered(
         assert find(settings, tls_minimum="1.2").values == values
 
 
+def test_a_connection_is_tried_whatever_else_a_plugin_would_change(
+    smtp: Callable[..., TransportSettings], find: Find
+) -> None:
+    settings = smtp({25: {"mechanisms": ""}, 2525: {"tls": "starttls"}}, security="starttls")
+    fix = {"port": "2525", "timeout": "60", "authentication": "password"}
+    assert find(replace(settings, authentication="none"), **fix) == Fix(fix, verified=True)
+
+
 def test_encryption_is_never_switched_off(scripted: Callable[..., ScriptedServer], find: Find) -> None:
     server = scripted()
     assert find(with_password(server, security="starttls"), security="none").values == {}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from webapp.core.deadlines import Deadline, start
+from webapp.mail.doctor.candidates import CONNECTION
 from webapp.mail.doctor.examination import Attempt, Candidate
 from webapp.mail.mime import Email
 from webapp.mail.transcript import Stage
@@ -18,12 +19,14 @@ from webapp.providers import Failure
 
 # Seconds for one trial. Some servers greet after five.
 TRIAL = 6.0
+# A fix of a plugin may name other fields, which change nothing about whether a server answers.
+TRIED = CONNECTION | {"username", "mechanism"}
 NOT_IN_TIME = Failure(Stage.CONNECT, "timeout", {"error": "timed out"})
 
 
 def with_values(settings: TransportSettings, values: Candidate) -> TransportSettings:
-    """Return the settings with form values of a candidate. Raises ValueError or OverflowError."""
-    given: dict[str, Any] = {name: value for name, value in values.items() if hasattr(settings, name)}
+    """Return the settings with those form values of a candidate that a trial is about. Raises ValueError."""
+    given: dict[str, Any] = {name: value for name, value in values.items() if name in TRIED}
     if "port" in given:
         given["port"] = int(given["port"])
     return replace(settings, **given)
