@@ -8,6 +8,7 @@ from tests.mail.replies.known import Known, collected, load
 from webapp.mail.replies.concepts import CONCEPTS
 from webapp.mail.replies.reading import read
 from webapp.mail.replies.signs import SIGNS
+from webapp.mail.transport.rejections import OF_THE_MESSAGE
 from webapp.providers import Cause
 
 KNOWN = [one for name in ("servers", "services", "others") for one in load(name)]
@@ -53,6 +54,18 @@ def test_nine_in_ten_collected_replies_are_read_rightly() -> None:
 )
 def test_other_languages_are_read_with_and_without_accents_and_spaces(reply: str, cause: Cause) -> None:
     assert read("rcpt", reply).cause is cause
+
+
+@pytest.mark.parametrize(
+    "said", ["535 5.7.8 Authentication failed", "421 4.7.0 Daily sending quota exceeded", "554 5.7.1 Host blocked"]
+)
+def test_what_the_recipients_server_says_is_not_taken_for_what_the_server_says(said: str) -> None:
+    rejected = "550 5.1.1 <x@example.net>: Recipient address rejected: undeliverable address:"
+    verified = f"{rejected} host mx.example.net[192.0.2.9] said: {said} (in reply to RCPT TO command)"
+    for_now = verified.replace("550 5", "450 4").replace("undeliverable", "unverified")
+    callout = f"550-Sent: RCPT TO:<x@example.net>\n550-Response: {said}\n550 Recipient verify failed"
+    assert read("rcpt", verified).cause is Cause.RECIPIENT_UNKNOWN
+    assert {read("rcpt", one).cause for one in (for_now, callout)} <= {*OF_THE_MESSAGE, Cause.NOT_UNDERSTOOD}
 
 
 def test_evidence_quotes_the_reply_with_its_accents_and_without_addresses() -> None:

@@ -10,6 +10,9 @@ _START = re.compile(rf"(?:(?P<code>\d{{3}})(?=[ -]|$)[ -]?)?\s*[#(\[]*(?P<enhanc
 _ANY_ENHANCED = re.compile(_ENHANCED)
 # Such as of "Error: 535 5.7.139 Authentication unsuccessful" in a reply to MAIL.
 _QUOTED = re.compile(rf"(?<![\d.-])[45][0-5]\d[ -]{_ENHANCED} ")
+# The words of the recipient's own server, which anybody may run: Postfix quotes them when it verifies recipients
+# (reject_unverified_recipient), Exim in callouts.
+_FOREIGN = re.compile(r"\bhost \S{1,300} said: [\s\S]*|^(?:\d{3}[ -])?Response: .*", re.IGNORECASE | re.MULTILINE)
 _LINE_ENDS = re.compile(r"<(cr ?lf|lf|cr)>", re.IGNORECASE)
 _URL = re.compile(r"<?\b(?:https?://|www\.)[^\s<>\"]+>?", re.IGNORECASE)
 _ADDRESS = re.compile(r"<[^<>]{0,300}>|(?<!\S)[^\s@]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}")
@@ -42,7 +45,7 @@ class ParsedReply:
 
 def parse(reply: str) -> ParsedReply:
     """Take a reply apart, as `webapp.mail.transport.smtp.reply_text` writes it, or with a code on every line."""
-    reply = reply[:MAX_SEARCHED]
+    reply = _FOREIGN.sub("", reply[:MAX_SEARCHED])
     start = _START.match(reply)
     code = int(start["code"]) if start and start["code"] else 0
     body = " ".join(line[_starts(line) :] for line in reply.splitlines())
