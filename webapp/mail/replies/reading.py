@@ -22,6 +22,10 @@ PASSING = frozenset({
 PASSING_IF_TEMPORARY = frozenset({
     Cause.TLS_UNAVAILABLE, Cause.RECIPIENT_REFUSED, Cause.PROTOCOL, Cause.NOT_UNDERSTOOD,
 })  # fmt: skip
+# What may end by itself only where a 4xx says so in words, too: of a name or a policy that couldn't be looked up.
+PASSING_IF_SAID = frozenset({
+    Cause.SENDER_DOMAIN, Cause.DKIM_SPF_DMARC, Cause.HOSTNAME_REFUSED, Cause.CONFIGURATION_SERVER,
+})  # fmt: skip
 # What can't be the cause yet: before the sign-in a server knows neither account nor sender, then no recipient, then no
 # content.
 _OF_RECIPIENTS = {
@@ -161,4 +165,6 @@ def _retry_helps(cause: Cause, parsed: ParsedReply) -> bool:
     """Return whether the same message may be accepted later without anybody changing anything."""
     if cause is Cause.QUOTA_EXCEEDED and names("credits", parsed.text) and not names("daily", parsed.text):
         return False
-    return cause in PASSING or (cause in PASSING_IF_TEMPORARY and str(parsed.code).startswith("4"))
+    if cause in PASSING or not str(parsed.code).startswith("4"):
+        return cause in PASSING
+    return cause in PASSING_IF_TEMPORARY or (cause in PASSING_IF_SAID and names("temporary", parsed.text))
