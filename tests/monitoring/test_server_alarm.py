@@ -118,6 +118,11 @@ def test_where_no_server_is_well_the_alarm_alone_says_so(
     fail_twice(servers[1])
     assert receiver.types == ["mail_server.in_trouble"]
     assert "Email goes through" not in administrator.get("/").text
+    with database.transaction() as session:
+        circuits.well(session, servers[0], clock.now())
+    fail_twice(servers[1])
+    # Its trouble was none for this alarm while nothing else sent.
+    assert receiver.types[1:] == ["mail_server.well", "mail_server.in_trouble"]
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,10 @@ from webapp.webhooks import events as webhooks
 from webapp.webhooks.registry import EventType
 
 
-def announce(_sender: object, session: Session, trouble: ServerTrouble) -> None:
-    """Announce that a server is in trouble; receives `server_in_trouble`.
-
-    Where no other one is well, nothing goes out at all, which the alarm says.
-    """
-    sender = server_states(session).sender
-    if sender is None:
-        return
-    _call_webhooks(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sender.name)
-    _email(session, trouble, "mail_server_in_trouble", by=sender.name)
+def announce(_sender: object, session: Session, trouble: ServerTrouble, sent_by: str) -> None:
+    """Announce that a server is in trouble; receives `server_in_trouble`."""
+    _call_webhooks(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sent_by)
+    _email(session, trouble, "mail_server_in_trouble", by=sent_by)
 
 
 def announce_end(_sender: object, session: Session, trouble: ServerTrouble) -> None:

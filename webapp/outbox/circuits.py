@@ -17,6 +17,7 @@ from webapp.mail.transport.rejections import SESSION_STAGES
 from webapp.outbox import signals, suspension
 from webapp.outbox.models import ServerTrouble
 from webapp.outbox.queue import wake_after_commit
+from webapp.outbox.server_states import server_states
 from webapp.providers import Failure
 
 # The name of the job.
@@ -45,7 +46,7 @@ def unpaused(now: datetime) -> ColumnElement[bool]:
 
 
 def failed(session: Session, server_id: int, failure: Failure, now: datetime) -> None:
-    """Record that a server failed, and announce the second time in a row.
+    """Record that a server failed, and announce the second time in a row, or the first after that that another sends.
 
     Those that failed at the same moment over other connections count once. Call it before messages are locked: the row
     refers to the server, and saving one locks that first.
@@ -63,9 +64,11 @@ def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: 
     trouble.retry_at = now + PAUSES[min(trouble.failures, len(PAUSES)) - 1]
     trouble.stage, trouble.code, trouble.reply = failure.stage, failure.code, failure.reply
     trouble.params = dict(failure.params)
-    if trouble.failures >= ANNOUNCED_AFTER and trouble.announced_at is None:
+    sender = server_states(session).sender
+    # Where no other one is well, nothing goes out at all, which the alarm says.
+    if trouble.failures >= ANNOUNCED_AFTER and trouble.announced_at is None and sender is not None:
         trouble.announced_at = now
-        signals.server_in_trouble.send(session=session, trouble=trouble)
+        signals.server_in_trouble.send(session=session, trouble=trouble, sent_by=sender.name)
 
 
 def well(session: Session, server_id: int, now: datetime) -> None:

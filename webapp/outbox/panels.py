@@ -4,14 +4,16 @@ from typing import Any
 
 import structlog
 from flask import render_template, request
+from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
+from webapp.mail import servers
+from webapp.mail.diagnosis.service import diagnose
 from webapp.outbox import listing, service
 from webapp.outbox.filters import Filter
 from webapp.outbox.labels import describe_cause
-from webapp.outbox.server_states import explain as explain_server
-from webapp.outbox.server_states import server_states
+from webapp.outbox.server_states import ServerState, server_states
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status, held_message
 
 # How many messages the page of an application shows.
@@ -35,7 +37,7 @@ def server_troubles_panel() -> str:
         if not states.troubles:
             return ""
         with app_state().database.read() as session:
-            causes = {one.id: explain_server(session, one) for one in states.troubles}
+            causes = {one.id: _cause(session, one) for one in states.troubles}
     except Exception:
         # The error page has this panel too, and the database may be what failed.
         log.exception("mail servers in trouble cannot be read")
@@ -76,3 +78,12 @@ def explain(status: DeliveryStatus) -> dict[str, Any]:
         if failure is not None:
             cause = str(diagnosis.cause) if diagnosis else describe_cause(failure)
     return {"status": status, "cause": cause, "held": held, "diagnosis": diagnosis, "suspect": suspect}
+
+
+def _cause(session: Session, state: ServerState) -> str:
+    """Return why a server is in trouble, in the reader's language: what the failure means, or else what it is."""
+    server, failure = servers.by_id(session, state.id), state.failure
+    if server is None or failure is None:
+        return ""
+    diagnosis = diagnose(server.provider, server.public_values, failure)
+    return str(diagnosis.cause) if diagnosis else describe_cause(failure)

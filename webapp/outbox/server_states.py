@@ -10,10 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
-from webapp.mail import servers
-from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.models import MailServer
-from webapp.outbox.labels import describe_cause
 from webapp.outbox.models import ServerTrouble
 from webapp.providers import Failure
 
@@ -85,15 +82,6 @@ def server_states(session: Session | Connection) -> ServerStates:
         duty = _duty(row, failure is not None, has_sender)
         states.append(ServerState(row.id, row.name, duty, row.since, failure, row.announced_at is not None))
     return ServerStates(states)
-
-
-def explain(session: Session, state: ServerState) -> str:
-    """Return why a server is in trouble, in the reader's language: what the failure means, or else what it is."""
-    server, failure = servers.by_id(session, state.id), state.failure
-    if server is None or failure is None:
-        return ""
-    diagnosis = diagnose(server.provider, server.public_values, failure)
-    return str(diagnosis.cause) if diagnosis else describe_cause(failure)
 
 
 def _duty(row: Row[Any], is_in_trouble: bool, has_sender: bool) -> Duty:
