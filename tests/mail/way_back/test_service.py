@@ -121,6 +121,14 @@ def test_mailroom_goes_back_by_itself_where_it_should_and_says_so(working: Grant
     assert email.data["changed"] == ["goes_back", "port"]
 
 
+def test_a_later_change_that_has_nothing_to_do_with_the_failure_stays(working: GrantOwner, send: Send) -> None:
+    working.save(**BY_ITSELF, port=CLOSED)
+    fail_twice(working, send, mail_from="news@mailroom.example", limit_per_day=10)
+    assert revisions_of(working)[-1].restored_from == 1
+    server = working.server
+    assert (server.port == CLOSED, server.mail_from, server.limit_per_day) == (False, "news@mailroom.example", 10)
+
+
 def test_there_is_no_way_back_to_the_settings_that_were_restored(
     working: GrantOwner, server: ScriptedServer, send: Send
 ) -> None:

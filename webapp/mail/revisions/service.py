@@ -1,6 +1,6 @@
 """Record each change of a mail server that is put to use, and keep its tokens for the day it is restored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -70,9 +70,20 @@ def find(session: Session, server_id: int, number: int, lock: bool = False) -> R
 
 def changed_since(session: Session, revision: Revision, number: int) -> list[str]:
     """Return the names of the fields that changed between the revision of this number and a later one."""
+    return sorted({name for names in _changes_since(session, revision, number) for name in names})
+
+
+def unrelated_since(session: Session, revision: Revision, number: int) -> list[str]:
+    """Return those of `changed_since` that were only changed by themselves, or with others that are INERT too."""
+    found = _changes_since(session, revision, number)
+    related = {name for names in found if not INERT.issuperset(names) for name in names}
+    return sorted({name for names in found for name in names} - related)
+
+
+def _changes_since(session: Session, revision: Revision, number: int) -> Sequence[list[str]]:
     later = (Revision.number > number) & (Revision.number <= revision.number)
-    found = session.scalars(select(Revision.changed).where(Revision.mail_server_id == revision.mail_server_id, later))
-    return sorted({name for names in found for name in names})
+    changes = select(Revision.changed).where(Revision.mail_server_id == revision.mail_server_id, later)
+    return session.scalars(changes).all()
 
 
 def keep_grant(session: Session, server: MailServer) -> None:

@@ -1,5 +1,6 @@
 """Restore a revision. Mailroom does so itself where an administrator wants that and email fails after a change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -96,19 +97,19 @@ def go_back(session: Session, sealer: Sealer, server_id: int) -> bool:
     servers.lock_all(session)
     server = servers.by_id(session, server_id)
     failing = revisions.find(session, server_id, server.revision) if server else None
-    if server is None or failing is None or failing.way_back is None or not _is_wanted(server, failing):
+    failure, number = (failing.failure, failing.way_back) if failing else (None, None)
+    if not server or not failing or not failure or number is None or not _is_wanted(server, failing):
         return False
-    number, failure = failing.way_back, failing.failure
-    changed = revisions.changed_since(session, failing, number)
+    # What has nothing to do with the failure, and was changed on purpose.
+    kept = revisions.unrelated_since(session, failing, number)
+    changed = [name for name in revisions.changed_since(session, failing, number) if name not in kept]
     try:
         with session.begin_nested():
-            saved = _restore(session, sealer, server_id, number, by="")
+            saved = _restore(session, sealer, server_id, number, by="", kept=kept)
             if saved.is_draft:
                 raise CannotWork
     except (MailroomError, UnknownProvider, CannotUnseal) as error:
         log.warning("can't go back to settings that worked", server=server_id, error=type(error).__name__)
-        return False
-    if failure is None:
         return False
     went_back = WentBack(server.name, changed, failing.created_by, failing.created_at, failure)
     _announce(session, saved.server, number, went_back)
@@ -116,14 +117,20 @@ def go_back(session: Session, sealer: Sealer, server_id: int) -> bool:
 
 
 def _restore(
-    session: Session, sealer: Sealer, server_id: int, number: int, by: str, version: int | None = None
+    session: Session,
+    sealer: Sealer,
+    server_id: int,
+    number: int,
+    by: str,
+    version: int | None = None,
+    kept: Sequence[str] = (),
 ) -> Saved:
     servers.lock_all(session)
     server, revision = servers.by_id(session, server_id), revisions.find(session, server_id, number)
     if server is None or revision is None:
         raise NotFound
     before = server.revision
-    saved = service.save(session, sealer, _entered(sealer, server, revision), by, version, server_id)
+    saved = service.save(session, sealer, _entered(sealer, server, revision, kept), by, version, server_id)
     grant = grants.get(session, saved.server.id) if saved.is_draft else None
     if grant is not None and revisions.give_grant_back(session, sealer, revision, grant):
         saved = service.use(session, saved.server.id, by)
@@ -133,12 +140,13 @@ def _restore(
     return saved
 
 
-def _entered(sealer: Sealer, server: MailServer, revision: Revision) -> EnteredServer:
+def _entered(sealer: Sealer, server: MailServer, revision: Revision, kept: Sequence[str]) -> EnteredServer:
     """Return a revision as if somebody had entered it over the present settings. Raises UnknownProvider, CannotUnseal.
 
-    Secrets that are saved already are left blank, unless they would have to be typed again.
+    The fields that are `kept` stay as they are. Secrets that are saved already are left blank, unless they would have
+    to be typed again.
     """
-    values = revisions.to_values(revision) | {name: getattr(server, name) for name in KEPT}
+    values = revisions.to_values(revision) | {name: getattr(server, name) for name in (*KEPT, *kept)}
     provider, secrets = get_providers()[str(values["provider"])], open_secrets(sealer, revision)
     removed = frozenset(server.sealed_secrets.keys() - secrets.keys())
     entered = EnteredServer(provider, values, revision.provider_fields, secrets, removed)
