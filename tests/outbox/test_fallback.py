@@ -17,6 +17,7 @@ from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
+from webapp.mail import places
 from webapp.mail.models import MailServer
 from webapp.mail.signals import mail_server_saved, mail_server_works
 from webapp.outbox import circuits, probes
@@ -261,6 +262,18 @@ def test_a_test_email_through_a_server_ends_its_trouble_and_saving_has_the_other
         mail_server_saved.send(session=session)
     left = trouble_of(ids[1])
     assert (trouble_of(ids[0]), left is not None and left.retry_at <= clock.now()) == (None, True)
+
+
+@pytest.mark.one_database
+def test_deleting_a_server_that_fails_has_what_waits_sent_by_the_next_at_once(
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_servers: UseServers, app: Flask, database: Database
+) -> None:
+    first_id, _second_id = use_servers(None, None)
+    message_id = enqueue()
+    deliver()
+    with app.app_context(), database.transaction() as session:
+        places.delete(session, first_id)
+    assert get_message(message_id).next_attempt_at <= clock.now()
 
 
 @pytest.mark.one_database

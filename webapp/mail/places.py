@@ -56,8 +56,9 @@ def move(session: Session, server_id: int, up: bool) -> None:
 def delete(session: Session, server_id: int, version: int | None = None) -> MailServer:
     """Delete a server or draft with its access token, and with it the draft of changes to it. Return it.
 
-    The first fallback takes the place of the primary. Raises StaleVersion, NotFound, SetInFile if the settings file
-    sets it, and CannotBeFirst if that fallback is only for certain senders or applications.
+    The first fallback takes the place of the primary, and what waits is tried at once. Raises StaleVersion, NotFound,
+    SetInFile if the settings file sets it, and CannotBeFirst if that fallback is only for certain senders or
+    applications.
     """
     server = find(session, server_id, version)
     if forbidden := servers.locked(session, server):
@@ -68,6 +69,7 @@ def delete(session: Session, server_id: int, version: int | None = None) -> Mail
     remove(session, server)
     if not was_draft:
         renumber(session, left)
+        signals.mail_server_saved.send(session=session)
     event = audit_events.MAIL_SERVER_DRAFT_DISCARDED if was_draft else audit_events.MAIL_SERVER_DELETED
     audit.record(session, event, provider=server.provider, server=server.name)
     return server
