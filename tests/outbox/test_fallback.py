@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -12,17 +12,19 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.conftest import Enqueue, GetMessage
+from tests.mail.transport.test_pool import EMAIL
 from tests.outbox.conftest import TroubleOf, UseServers
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import places
+from webapp.mail import places, servers
+from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.signals import mail_server_saved, mail_server_works
 from webapp.outbox import circuits, probes
 from webapp.outbox import service as outbox
-from webapp.outbox.connection import Connections
+from webapp.outbox.connection import Connections, ReusableConnection, saved_settings
 from webapp.outbox.delivery import deliver_due
 from webapp.outbox.models import Attempt, AttemptResult, MessageState
 from webapp.providers import Failure
@@ -274,6 +276,42 @@ def test_deleting_a_server_that_fails_has_what_waits_sent_by_the_next_at_once(
     with app.app_context(), database.transaction() as session:
         places.delete(session, first_id)
     assert get_message(message_id).next_attempt_at <= clock.now()
+
+
+@pytest.mark.one_database
+def test_an_idle_connection_is_closed_where_their_number_is_limited(
+    state: AppState, scripted: Scripted, use_servers: UseServers
+) -> None:
+    first, second = scripted(), scripted()
+    use_servers(first, second, given=[{"limit_connections": 1}])
+    with state.database.read() as session:
+        saved = saved_settings(session, state)
+    limited, other = saved.servers.values()
+    with Connections(state) as connections, ReusableConnection(connections) as connection:
+        connection.open(limited)
+        connection.send(EMAIL, clock.now() + timedelta(minutes=1))
+        connection.open(other)
+        assert "QUIT" in first.commands
+
+
+def test_a_delivery_and_a_save_that_lock_several_servers_do_not_wait_for_each_other(
+    enqueue: Enqueue, deliver: Act, app: Flask, database: Database, scripted: Scripted, use_servers: UseServers
+) -> None:
+    second = scripted()
+    ids = use_servers(scripted(), second, given=[{"limit_per_day": 5}, {"limit_per_day": 1}])
+    with app.app_context(), database.transaction() as session:
+        mail_servers.use(session, ids[1], "ada@mailroom.example")
+    enqueue()
+    deliver()
+    enqueue()
+    with ThreadPoolExecutor(1) as pool, database.transaction() as session:
+        servers.lock_one(session, ids[0])
+        run = pool.submit(deliver_due, app)
+        wait([run], timeout=0.5)
+        servers.lock_all(session)
+        session.commit()
+        run.result()
+    assert len(second.messages) == 1
 
 
 @pytest.mark.one_database

@@ -45,7 +45,13 @@ def tried(database: Database, *ages: float, **given: object) -> None:
 
 def allowance(database: Database, run: str = "w/1") -> Allowance:
     with database.transaction() as session:
-        return limits.allowance(session, session.scalars(select(MailServer)).one(), NOW, run)
+        return locked_allowance(session, run)
+
+
+def locked_allowance(session: Session, run: str) -> Allowance:
+    server = session.scalars(select(MailServer)).one()
+    limits.lock(session, [server])
+    return limits.allowance(session, server, NOW, run)
 
 
 def reached(database: Database, now: datetime = NOW) -> Reached | None:
@@ -173,8 +179,7 @@ def test_two_runs_at_the_same_moment_keep_to_the_limit_together(
 
     second = threading.Thread(target=ask)
     with database.transaction() as session:
-        server = session.scalars(select(MailServer)).one()
-        assert limits.allowance(session, server, NOW, "w/1").count == 1
+        assert locked_allowance(session, "w/1").count == 1
         second.start()
         second.join(0.3)
         sending(session, "w/1")

@@ -83,6 +83,11 @@ class SavedSettings:
     lanes: list[Lane]
     troubles: dict[int, ServerTrouble]
 
+    @property
+    def saved_servers(self) -> list[MailServer]:
+        """The servers, in order."""
+        return [one.server for one in self.servers.values() if one.server is not None]
+
     def in_order(self, lane: Lane, now: datetime) -> list[CurrentSettings]:
         """Return the servers to try for a message, in order: those that are well, or else all of the lane."""
         well = [id_ for id_ in lane.server_ids if not circuits.is_paused(self.troubles.get(id_), now)]
@@ -194,13 +199,14 @@ class ReusableConnection:
 
     def open(self, settings: CurrentSettings) -> None:
         """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
-        before, self._route = self._route, None
+        is_same = self._route is not None and self._route.settings.same_as(settings)
+        if is_same and self._kept is not None and self._kept.is_fresh:
+            return
+        self._release()
         self._route = self._connections.route(settings)
-        if self._kept is None or self._route is not before or not self._kept.is_fresh:
-            self._release()
-            self._kept = self._connections.connect(self._route)
-            self._has_sent = self._kept.is_worth_keeping
-            self._connections.record_certificate(settings, self._kept)
+        self._kept = self._connections.connect(self._route)
+        self._has_sent = self._kept.is_worth_keeping
+        self._connections.record_certificate(settings, self._kept)
 
     def send(self, email: WireEmail, not_after: datetime) -> str:
         """Send one email, by `not_after` or not at all; return the server's reply. Raises DeliveryError."""
@@ -219,9 +225,9 @@ class ReusableConnection:
         return server is not None and service.limits(server.provider, *server.lowered_limits).connections is None
 
     def _release(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            self._connections.pool.release(kept, keep=self._keeps)
+        if self._kept is not None:
+            self._connections.pool.release(self._kept, keep=self._keeps)
+        self._kept = self._route = None
 
 
 def _make_route(settings: CurrentSettings, server: MailServer, state: AppState) -> Route:

@@ -26,7 +26,7 @@ from webapp.mail.mime import WireEmail
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import MAX_ERROR_LENGTH
 from webapp.mail.transport.errors import DeliveryError
-from webapp.outbox import claims, courses, failures, recipients, suspension
+from webapp.outbox import claims, courses, failures, limits, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import (
@@ -130,6 +130,8 @@ class DeliveryRun:
 
     def _offers(self, session: Session, now: datetime) -> list[tuple[Lane, list[Offer]]]:
         """Return the lanes of which something may be sent, the one whose last turn is longest ago first."""
+        if limited := [one for one in self._saved.saved_servers if limits.has_limits(one)]:
+            limits.lock(session, limited)
         found = [
             (lane, courses.offers(session, self._saved, lane, now, self._name, self._size))
             for lane in self._saved.lanes
@@ -291,4 +293,6 @@ class DeliveryRun:
         """Return by which server a message may go next, if there is time for it."""
         if now + MIN_TIME_LEFT >= message.deadline:
             return None
+        # All of the lane: a server that fails gets a row that refers to it.
+        limits.lock(session, [one for one in self._saved.saved_servers if one.id in self._lane.server_ids])
         return courses.next_course(session, self._course.others, now, self._name)

@@ -3,6 +3,7 @@
 What was sent is counted exactly, in the attempts of all workers, and what they are sending now counts too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -72,17 +73,29 @@ class Allowance:
     ends_the_day: bool = False
 
 
-def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
-    """Return how many messages this run may claim in this transaction.
+def lock(session: Session, servers: Iterable[MailServer]) -> None:
+    """Keep other runs from claiming for these servers until the transaction ends, so that all keep to the limits.
 
-    Until the transaction ends, no other run gets an allowance for the server, so that all together keep to the limits.
+    Call it once in a transaction, before messages are locked: saving a server locks all in this order, then messages.
+    """
+    # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
+    chosen = select(MailServer.id).where(MailServer.id.in_([server.id for server in servers]))
+    session.execute(chosen.order_by(MailServer.id).with_for_update(key_share=True))
+
+
+def has_limits(server: MailServer) -> bool:
+    """Return whether anything limits what is sent through a server."""
+    return mail_servers.limits(server.provider, *server.lowered_limits) != Limits()
+
+
+def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
+    """Return how many messages this run may claim in this transaction, for which the server is locked.
+
     What the run itself has claimed before and not tried doesn't count.
     """
     limits = mail_servers.limits(server.provider, *server.lowered_limits)
     if limits == Limits():
         return Allowance()
-    # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
-    session.execute(select(MailServer.id).where(MailServer.id == server.id).with_for_update(key_share=True))
     if limits.connections is not None and _connections(session, run) >= limits.connections:
         # Those that are connected also send what is due.
         return Allowance(0, 0)
