@@ -33,6 +33,7 @@ def fill_in(walker: Walker, mail_server: Inbox) -> None:
 
 def test_several_mail_servers_are_kept_in_order(visitor: Walker, site: Site, mail_server: Inbox) -> None:
     fill_in(visitor, mail_server)
+    visitor.page.get_by_text("More", exact=True).click()
     visitor.press("test_and_use")
     assert visitor.sees("Saved and in use.")
     if visitor.scripts:
@@ -41,6 +42,7 @@ def test_several_mail_servers_are_kept_in_order(visitor: Walker, site: Site, mai
     visitor.follow("Add a mail server")
     fill_in(visitor, mail_server)
     visitor.fill(timeout="17")
+    visitor.page.get_by_text("More", exact=True).click()
     visitor.press("keep_draft")
     assert visitor.sees("it becomes the last fallback")
     visitor.press("save")

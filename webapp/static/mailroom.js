@@ -61,13 +61,13 @@ document.addEventListener("click", (event) => {
   if (target?.hasAttribute("data-dismiss")) target.closest(".alert").remove();
   else if (target?.hasAttribute("data-reveal")) reveal(target);
   else if (target?.hasAttribute("data-copy")) copy(target);
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
+  for (const menu of document.querySelectorAll("details:is(.menu, .more)[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
 
 document.addEventListener("keydown", (event) => {
-  const menu = document.querySelector("details.menu[open]");
+  const menu = document.querySelector("details:is(.menu, .more)[open]");
   if (event.key !== "Escape" || !menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
