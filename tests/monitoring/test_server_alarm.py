@@ -19,7 +19,9 @@ from webapp.mail.models import MailServer
 from webapp.monitoring.metrics import render
 from webapp.monitoring.state import full_state
 from webapp.outbox import circuits
+from webapp.outbox.kinds import PreparedMessage
 from webapp.outbox.models import Message
+from webapp.outbox.preparation import prepare
 from webapp.providers import Failure
 from webapp.webhooks import delivery, service
 
@@ -94,6 +96,19 @@ def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
     assert receiver.types == ["mail_server.in_trouble", "mail_server.well"]
     kinds = ("mail_server_in_trouble", "mail_server_well")
     assert _emails(state.database) == [(kind, "ada@mailroom.example") for kind in kinds]
+
+
+@pytest.mark.one_database
+def test_the_email_says_what_the_failure_means(
+    administrator: Browser, servers: list[int], fail_twice: FailTwice, app: Flask, database: Database
+) -> None:
+    fail_twice(servers[0])
+    with database.read() as session:
+        messages = list(session.scalars(select(Message)))
+    with app.app_context():
+        (email,) = prepare(database, messages).values()
+    assert isinstance(email, PreparedMessage)
+    assert email.data["cause"] == "Connection refused: nothing is listening on this port."
 
 
 @pytest.mark.one_database

@@ -28,3 +28,6 @@ def test_the_list_shows_the_last_delivery_and_the_last_trouble_of_each_server(
     page = administrator.get(LIST).text
     assert page.count(">In trouble<") == 1
     assert "No service for you" in page
+    own_page = administrator.get("/settings/mail").text
+    assert ">In trouble<" in own_page
+    assert ">In use<" not in own_page

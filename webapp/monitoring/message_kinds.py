@@ -1,5 +1,6 @@
 """The emails to administrators about outages and mail servers in trouble."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from webapp.accounts.models import UserState
 from webapp.accounts.preparation import LockedUser, kind_to_users
 from webapp.core import i18n
 from webapp.core.i18n import lazy_gettext as _
+from webapp.mail.diagnosis.service import diagnose
 from webapp.outbox.kinds import (
     SAMPLE_NAME,
     SAMPLE_RECIPIENT,
@@ -39,8 +41,16 @@ def _write(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     data: dict[str, Any] = {name: datetime.fromisoformat(found[name]) for name in TIMES if name in found}
     data |= {name: found[name] for name in ("server", "by") if name in found}
     with i18n.use_language(user.language):
-        data |= {"name": user.name, "cause": describe_cause(failure)}
+        data |= {"name": user.name, "cause": _cause(found, failure)}
     return PreparedMessage(user.email, data, user.language)
+
+
+def _cause(found: Mapping[str, Any], failure: Failure) -> str:
+    """Return what the failure means and what the server replied, as far as it is one of a mail server."""
+    diagnosis = diagnose(found["provider"], found["settings"], failure) if "provider" in found else None
+    if diagnosis is None:
+        return describe_cause(failure)
+    return " ".join(filter(None, (str(diagnosis.cause), failure.reply)))
 
 
 def _sample(now: datetime) -> PreparedMessage:

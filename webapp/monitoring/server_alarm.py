@@ -60,4 +60,6 @@ def _email(session: Session, trouble: ServerTrouble, kind: str, **more: Any) -> 
         "code": failure.code,
     }
     data |= {"params": dict(failure.params), "reply": failure.reply}
+    # What the diagnosis needs, as the server may be another one when the email is written.
+    data |= {"provider": server.provider, "settings": server.public_values}
     notifications.enqueue_for_administrators(session, kind, data | more)

@@ -135,7 +135,9 @@ def _servers_context(session: Session, saved: MailServer | None, primary: MailSe
         "works": saved is not None and can_work(session, saved),
         "draft": servers.draft_of(session, saved),
         "replaced": servers.replaced_by(session, saved) if saved else None,
-        "delivered": deliveries.of_servers(session, [saved.id])[saved.id] if saved and saved.position else None,
+        "delivered": deliveries.of_servers(session, [saved.id])[saved.id]
+        if saved and saved.position is not None
+        else None,
         "is_locked": bool(servers.locked(session, saved)),
     }
 
