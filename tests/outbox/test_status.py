@@ -54,8 +54,11 @@ def test_a_server_saved_after_the_last_email_is_not_yet_used(
     sent = status(database)
     assert (sent.not_yet_used, sent.last_sent and sent.last_sent.id) == (False, message_id)
     with database.transaction() as session:
-        session.execute(update(MailServer).values(updated_at=clock.now() + timedelta(seconds=1)))
-    assert status(database).not_yet_used
+        session.execute(update(MailServer).values(name="Relay", updated_at=clock.now() + timedelta(seconds=1)))
+    renamed = status(database)
+    assert renamed.not_yet_used
+    assert renamed.last_sent is not None
+    assert renamed.last_sent.server == "Relay"
 
 
 def test_delivery_stopped_when_a_message_first_failed_not_when_it_was_queued(

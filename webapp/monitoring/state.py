@@ -55,7 +55,7 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
         "diagnosis": to_data(diagnosis) if diagnosis else None,
         "recipients": general(session, app_state().config).only_domains,
         "limit": {"name": limit.name, "value": limit.value, "until": iso(limit.until)} if limit else None,
-        "last_sent": {"at": iso(last.finished_at), "provider": last.provider} if last else None,
+        "last_sent": {"at": iso(last.finished_at), "provider": last.provider, "server": last.server} if last else None,
         "servers": [_server(one) for one in server_states(session).servers],
         "undelivered": {state.value: undelivered.get(state, (0, 0))[1] for state in UNDELIVERED},
     }

@@ -25,10 +25,11 @@ from sqlalchemy.orm import Session
 
 from webapp.core import workers
 from webapp.mail import servers
+from webapp.mail.models import MailServer
 from webapp.outbox import recipients
 from webapp.outbox.claims import IS_QUEUED
 from webapp.outbox.limits import Reached, limit_reached
-from webapp.outbox.models import UNDELIVERED, Message, MessageState
+from webapp.outbox.models import UNDELIVERED, Attempt, AttemptResult, Message, MessageState
 from webapp.providers import Failure
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -72,6 +73,13 @@ _LAST_SENT = (
     .limit(1)
     .subquery()
 )
+# As it is called now; none if it was deleted.
+_LAST_SERVER = (
+    select(MailServer.name)
+    .join(Attempt, Attempt.mail_server_id == MailServer.id)
+    .where(Attempt.message_id == _LAST_SENT.c.id, Attempt.result == AttemptResult.SENT)
+    .limit(1)
+)
 # One query, as Home asks it each time.
 _STATUS = select(
     _WAITING.scalar_subquery().label("waiting"),
@@ -82,6 +90,7 @@ _STATUS = select(
     workers.LAST_SEEN.scalar_subquery().label("worker_seen_at"),
     _HELD,
     _LAST_SENT,
+    _LAST_SERVER.scalar_subquery().label("server"),
 ).select_from(_HELD.outerjoin(_LAST_SENT, true()))
 
 
@@ -101,12 +110,13 @@ class Flow(StrEnum):
 
 
 class SentMessage(NamedTuple):
-    """What is shown of the message that was sent last."""
+    """What is shown of the message that was sent last; `server` is empty if the server was deleted since."""
 
     id: int
     kind: str
     provider: str
     finished_at: datetime
+    server: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class DeliveryStatus:
 def delivery_status(session: Session | Connection, now: datetime) -> DeliveryStatus:
     """Return the current status."""
     row = session.execute(_STATUS).one()
-    last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at) if row.id else None
+    last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at, row.server or "") if row.id else None
     in_trouble = row.others > 0 or row.suspect != row.other_suspect
     due_since = min((one for one in (row.due_since, row.bulk_due_since) if one), default=None)
     limit = limit_reached(session, now) if due_since and due_since <= now else None
