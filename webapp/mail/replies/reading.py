@@ -167,4 +167,5 @@ def _retry_helps(cause: Cause, parsed: ParsedReply) -> bool:
         return False
     if cause in PASSING or not str(parsed.code).startswith("4"):
         return cause in PASSING
-    return cause in PASSING_IF_TEMPORARY or (cause in PASSING_IF_SAID and names("temporary", parsed.text))
+    said = names("later", parsed.text) or names("dead", parsed.text)
+    return cause in PASSING_IF_TEMPORARY or (cause in PASSING_IF_SAID and said)
