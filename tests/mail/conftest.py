@@ -48,25 +48,24 @@ def with_password(
 
 
 @pytest.fixture
-def message(app: Flask) -> Email:
+def message() -> Email:
     """A short message."""
-    with app.app_context():
-        return Email(
-            subject="Hello",
-            sender=("", "mailroom@example.org"),
-            recipient="eve@example.org",
-            text="Line\n.hidden dot\n",
-            html="<p>Hello</p>",
-            message_id="<hello@example.org>",
-        )
+    return Email(
+        subject="Hello",
+        sender=("", "mailroom@example.org"),
+        recipient="eve@example.org",
+        text="Line\n.hidden dot\n",
+        html="<p>Hello</p>",
+        message_id="<hello@example.org>",
+    )
 
 
 @pytest.fixture
-def send(app: Flask, message: Email) -> Callable[[TransportSettings], SmtpConnection]:
+def send(shared_app: Flask, message: Email) -> Callable[[TransportSettings], SmtpConnection]:
     """Connect, send the message and disconnect."""
 
     def send(settings: TransportSettings) -> SmtpConnection:
-        with app.app_context(), SmtpConnection(settings) as connection:
+        with shared_app.app_context(), SmtpConnection(settings) as connection:
             connection.send(message)
         return connection
 

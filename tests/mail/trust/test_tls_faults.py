@@ -81,12 +81,12 @@ CASES = [("unknown", *case) for case in UNKNOWN] + [("known", *case) for case in
 )
 def test_a_fault_of_a_certificate_is_named_and_what_is_offered_works(
     machine: str, fault: Fault, code: str, reason: str, offered: list[str],
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Callable[[TransportSettings], SmtpConnection], app: Flask,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Callable[[TransportSettings], SmtpConnection], shared_app: Flask,
 ) -> None:  # fmt: skip
     company = Company(tmp_path, fault)
     if machine == "known":
         monkeypatch.setenv("SSL_CERT_FILE", str(company.ca_file))
-    with ScriptedServer(tls="starttls", certificate=company.context()) as server, app.app_context():
+    with ScriptedServer(tls="starttls", certificate=company.context()) as server, shared_app.app_context():
         settings = with_password(server, security="starttls")
         with pytest.raises(DeliveryError) as caught:
             send(settings)
