@@ -76,12 +76,12 @@ def test_a_homemade_certificate_without_a_fault_is_accepted(
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 @pytest.mark.parametrize(("fault", "code", "reason"), FAULTS)
 def test_a_mail_servers_certificate_has_a_diagnosis_of_its_own(
-    security: Any, fault: str, code: str, reason: str, trust: Trust, delivery_error: FailingSend, app: Flask
+    security: Any, fault: str, code: str, reason: str, trust: Trust, delivery_error: FailingSend, shared_app: Flask
 ) -> None:
     with ScriptedServer(tls=security, certificate=trust(fault).server()) as server:
         error = delivery_error(with_password(server, security=security))
     assert (error.code, error.params["reason"]) == (code, reason)
-    with app.test_request_context():
+    with shared_app.test_request_context():
         assert reason in str(found(error.failure).cause)
 
 
@@ -98,10 +98,16 @@ def test_a_token_endpoints_certificate_has_the_same_diagnosis(
 
 @pytest.mark.parametrize(("fault", "code", "authority", "certificate"), RENEWED)
 def test_the_openssl_line_creates_a_certificate_that_is_accepted(
-    fault: str, code: str, authority: str, certificate: str, trust: Trust, monkeypatch: pytest.MonkeyPatch, app: Flask
+    fault: str,
+    code: str,
+    authority: str,
+    certificate: str,
+    trust: Trust,
+    monkeypatch: pytest.MonkeyPatch,
+    shared_app: Flask,
 ) -> None:
     homemade = trust(fault)
-    with app.test_request_context():
+    with shared_app.test_request_context():
         line = str(certificate_rules.STEPS[code][0]).partition(": ")[2]
     assert shutil.which("openssl")
     subprocess.run(["sh", "-c", line], cwd=homemade.folder, check=True, capture_output=True)
@@ -143,8 +149,8 @@ def test_a_long_list_of_host_names_is_cut(count: int, authority: Authority, deli
     assert (names.count("example"), names.endswith("…")) == (10, count > 10)
 
 
-def test_every_certificate_failure_has_steps(app: Flask) -> None:
-    with app.test_request_context():
+def test_every_certificate_failure_has_steps(shared_app: Flask) -> None:
+    with shared_app.test_request_context():
         for code in network_errors.CERTIFICATES:
             assert found(Failure("tls", code, {"reason": "something new"})).steps
 

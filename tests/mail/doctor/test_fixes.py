@@ -30,12 +30,12 @@ HOST = "smtp.example.org"
 
 
 @pytest.fixture
-def search(app: Flask, message: Email) -> Callable[..., tuple[Fix, Sequence[Attempt]]]:
+def search(shared_app: Flask, message: Email) -> Callable[..., tuple[Fix, Sequence[Attempt]]]:
     """Fail to send, and look for the fix; what was found and what was tried."""
 
     def search(settings: TransportSettings, **suggested: str) -> tuple[Fix, Sequence[Attempt]]:
         connection = SmtpConnection(settings, compares_families=True)
-        with app.app_context():
+        with shared_app.app_context():
             with pytest.raises(DeliveryError) as caught, connection:
                 connection.send(message)
             return Search(connection, message, caught.value.failure, Deadline(18), lambda: None).run(suggested)

@@ -42,11 +42,11 @@ FAULTS: list[tuple[str, dict[str, Any], str, Diagnosis, dict[str, str]]] = [
 @pytest.mark.parametrize(("security", "behaviour", "code", "diagnosis", "fix"), FAULTS)
 def test_encryption_that_does_not_come_about_has_its_cause_and_a_fix_that_works(
     security: str, behaviour: dict[str, Any], code: str, diagnosis: Diagnosis, fix: dict[str, str],
-    authority: Authority, app: Flask, message: Email, send: Callable[[TransportSettings], object],
+    authority: Authority, shared_app: Flask, message: Email, send: Callable[[TransportSettings], object],
 ) -> None:  # fmt: skip
     certificate = authority.server(HOST)
     here, there = ScriptedServer(certificate=certificate, **behaviour), ScriptedServer(certificate=certificate, **TLS)
-    with here, there, Internet() as internet, app.app_context():
+    with here, there, Internet() as internet, shared_app.app_context():
         internet.servers |= {f"{HOST}:2587": here.port, f"{HOST}:465": there.port}
         proxy = Proxy("http", internet.host, internet.port)
         settings = with_password(host=HOST, port=2587, proxy=proxy, timeout=1, security=security)
@@ -70,13 +70,13 @@ def test_encryption_that_does_not_come_about_has_its_cause_and_a_fix_that_works(
     ("newest", "minimum", "fix"), [("TLSv1_1", "1.2", {}), ("TLSv1_2", "1.3", {"tls_minimum": "1.2"})]
 )
 def test_a_server_whose_tls_is_too_old_is_named_and_mended_where_it_can_be(
-    newest: str, minimum: str, fix: dict[str, str], authority: Authority, app: Flask, message: Email
+    newest: str, minimum: str, fix: dict[str, str], authority: Authority, shared_app: Flask, message: Email
 ) -> None:
     certificate = authority.server()
-    with pytest.warns(DeprecationWarning, match="TLSv1_1") if newest == "TLSv1_1" else app.app_context():
+    with pytest.warns(DeprecationWarning, match="TLSv1_1") if newest == "TLSv1_1" else shared_app.app_context():
         certificate.minimum_version = certificate.maximum_version = ssl.TLSVersion[newest]
     certificate.set_ciphers("DEFAULT@SECLEVEL=0")
-    with ScriptedServer(tls="tls", certificate=certificate) as server, app.app_context():
+    with ScriptedServer(tls="tls", certificate=certificate) as server, shared_app.app_context():
         connection = SmtpConnection(with_password(server, security="tls", tls_minimum=minimum))
         with pytest.raises(DeliveryError) as caught, connection:
             pass

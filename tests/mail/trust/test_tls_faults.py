@@ -81,7 +81,8 @@ CASES = [("unknown", *case) for case in UNKNOWN] + [("known", *case) for case in
 )
 def test_a_fault_of_a_certificate_is_named_and_what_is_offered_works(
     machine: str, fault: Fault, code: str, reason: str, offered: list[str],
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Callable[[TransportSettings], SmtpConnection], shared_app: Flask,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Callable[[TransportSettings], SmtpConnection],
+    shared_app: Flask,
 ) -> None:  # fmt: skip
     company = Company(tmp_path, fault)
     if machine == "known":
