@@ -15,6 +15,7 @@ from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.sessions import reauthentication
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.mail.doctor.limits import BY_ADMINISTRATOR
 from webapp.mail.grants import token_source
 from webapp.mail.oauth.errors import OAuthError
 
@@ -103,6 +104,17 @@ def test_a_grant_without_a_person_is_generated_without_leaving_the_page(
     page = administrator.post(START, **fields)
     assert GENERATED in page.text
     assert "PRIVATE KEY" not in page.text + str(saved(state).sealed_secrets)
+
+
+def test_an_administrator_can_ask_for_twenty_tokens_in_ten_minutes(
+    administrator: Browser, provider: AuthorizationServer
+) -> None:
+    administrator.submit(PAGE, "save", **oauth_form(provider, authentication="client_credentials"))
+    for _ in range(BY_ADMINISTRATOR.times):
+        assert GENERATED in administrator.post(START).text
+    asked = len(provider.asked)
+    assert "Too many attempts. Try again in" in administrator.post(START).text
+    assert len(provider.asked) == asked
 
 
 def test_a_code_entered_on_another_device_generates_the_token(

@@ -11,7 +11,9 @@ from werkzeug.wrappers import Response
 
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
+from webapp.core.errors import TooManyRequests
 from webapp.mail import servers, service
+from webapp.mail.doctor import limits
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
@@ -24,6 +26,7 @@ from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 from webapp.web import csrf
 from webapp.web.access import current_user
+from webapp.web.error_pages import retry_text
 from webapp.web.security import allow_form_targets
 
 # In the session: the id of the server whose page the provider's answer is shown on.
@@ -54,7 +57,13 @@ def start_grant() -> Response:
         csrf.require_valid_token()
     cookie[AUTHORIZED_SERVER] = saved.id if saved else None
     try:
+        # What anybody may enter as token URL is connected to, as in a check.
+        with app_state().database.transaction() as session:
+            limits.count(session, current_user.id)
         return _start(saved)
+    except TooManyRequests as error:
+        flash(retry_text(error), "warning")
+        return _back(saved)
     except OAuthError as error:
         keep_authorization_failure(error)
         return _back(saved)
