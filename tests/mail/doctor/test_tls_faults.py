@@ -77,7 +77,7 @@ def test_a_server_whose_tls_is_too_old_is_named_and_mended_where_it_can_be(
         certificate.minimum_version = certificate.maximum_version = ssl.TLSVersion[newest]
     certificate.set_ciphers("DEFAULT@SECLEVEL=0")
     with ScriptedServer(tls="tls", certificate=certificate) as server, shared_app.app_context():
-        connection = SmtpConnection(with_password(server, security="tls", tls_minimum=minimum))
+        connection = SmtpConnection(with_password(server, security="tls", tls_minimum=minimum, timeout=1))
         with pytest.raises(DeliveryError) as caught, connection:
             pass
         failure = caught.value.failure
