@@ -1,5 +1,6 @@
 """Trusted, pinned and client certificates on the mail server page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from tests.mail.page import PAGE, custom, error_at, password, saved
 from tests.support.browser import Browser
 from tests.support.faulty_certificates import Company, fault, key_to_pem
+from tests.support.scripted import ScriptedServer
 from webapp.core import certificates
 from webapp.core.app_state import AppState
 from webapp.mail import servers
+from webapp.mail.server_page import progress
 
 pytestmark = pytest.mark.one_database
 
@@ -33,6 +36,23 @@ def test_certificates_are_saved_shown_and_removed(administrator: Browser, state:
     assert saved(state).trusted_certificates == ""
     assert set(saved(state).sealed_secrets) == {"password"}
     assert saved(state).client_certificate_expires_at is None
+
+
+def test_what_is_to_be_removed_stays_ticked_after_an_error_and_a_cancelled_check(
+    administrator: Browser, scripted: Callable[..., ScriptedServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SHOWN_AFTER", 0)
+    pem, server = "", scripted()
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        pem += Company(tmp_path / name, fault()).ca_file.read_text()
+    fields = custom(host=server.host, port=server.port, security="none", trusted_certificates=pem)
+    administrator.submit(PAGE, "save", **fields)
+    ticks = [certificates.fingerprint(one) for one in certificates.parse(pem)]
+    wrong = administrator.submit(PAGE, "save", untrusted=ticks, host="")
+    slow = administrator.submit_on(wrong, "check", host=server.host, test_recipient="eve@example.org", password="again")
+    for page in (wrong, administrator.submit_on(slow, "cancel")):
+        assert [f'value="{tick}" checked>' in page.text for tick in ticks] == [True, True]
 
 
 @pytest.mark.parametrize("field", ["trusted_certificates", "pinned_certificate"])

@@ -167,14 +167,15 @@ class FormState:
 
     def before_check(self) -> Self:
         """Return the state of the form whose check was cancelled."""
-        kept = dict(parse_qsl(self.posted.get("kept_form", ""), keep_blank_values=True))
-        return replace(self, posted=MultiDict({**kept, "csrf_token": self.posted.get("csrf_token", "")}))
+        kept = MultiDict(parse_qsl(self.posted.get("kept_form", ""), keep_blank_values=True))
+        kept["csrf_token"] = self.posted.get("csrf_token", "")
+        return replace(self, posted=kept)
 
-    def to_keep(self, result: FormResult) -> dict[str, str]:
+    def to_keep(self, result: FormResult) -> Sequence[tuple[str, str]]:
         """Return what was posted, without its button, to have the same form again; its secrets are sealed."""
-        left_out = {"csrf_token", *BUTTONS, *SECRETS, *result.form.chosen.secret_fields}
-        kept = {name: value for name, value in self.posted.items() if name not in left_out}
-        return kept | {"carried_secrets": result.form.carried_secrets.data or ""}
+        left_out = {"csrf_token", "carried_secrets", *BUTTONS, *SECRETS, *result.form.chosen.secret_fields}
+        kept = [(name, value) for name, value in self.posted.items(multi=True) if name not in left_out]
+        return [*kept, ("carried_secrets", result.form.carried_secrets.data or "")]
 
     def with_unreadable_secrets(self, result: FormResult) -> FormResult:
         """Return the form with an error at each blank secret: the saved one cannot be unsealed."""
