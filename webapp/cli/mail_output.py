@@ -13,7 +13,7 @@ from webapp.cli.status import HEADLINES
 from webapp.core import certificates
 from webapp.mail.deliverability.findings import Finding
 from webapp.mail.diagnosis.service import to_data
-from webapp.mail.doctor.examination import Attempt, Examination
+from webapp.mail.doctor.examination import Examination
 from webapp.mail.doctor.report import outcome, route_error
 from webapp.mail.expiry.service import Expiry
 from webapp.mail.models import Grant, MailServer
@@ -120,7 +120,7 @@ def print_examination(found: Examination, command: str) -> None:
         print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
         click.echo(f"To trust one: {command} --trusted-certificates-file or --pinned-certificate-file, as PEM.")
     if found.tried:
-        tried = [(_settings(one), outcome(one).partition("\n")[0] or "works") for one in found.tried]
+        tried = [(one.line, outcome(one).partition("\n")[0] or "works") for one in found.tried]
         click.echo("\nWhat was tried:")
         print_table(("settings", "result"), tried)
     if found.lines:
@@ -146,8 +146,3 @@ def _passed(found: Examination) -> str:
         page = f"{general_settings().public_url}{RESULTS}{found.trip.id}" if found.trip else ""
         return f"{accepted}\nWhether it arrives: {page}" if page else accepted
     return f"{found.host} accepts email to {found.recipient}. Nothing was sent. It took {found.seconds:.2f} seconds."
-
-
-def _settings(attempt: Attempt) -> str:
-    values = {"port": attempt.port, "security": attempt.security, **attempt.values}
-    return " ".join(f"{name}={value}" for name, value in values.items())

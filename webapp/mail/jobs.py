@@ -1,6 +1,5 @@
 """The jobs that keep mail servers working even when no email is sent."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -57,9 +56,8 @@ def check_certificate(now: datetime) -> None:
 
 def _check_certificate(server: MailServer, state: AppState, present: General) -> None:
     try:
-        # Without authenticating.
-        settings = replace(transport_settings.load(server, state, present), authentication="none", tokens=None)
-        with SmtpConnection(settings) as connection:
+        settings = transport_settings.load(server, state, present)
+        with SmtpConnection(settings.without_credentials) as connection:
             certificates.record(state.database, server, connection.certificate)
     except (DeliveryError, UnknownProvider, CannotUnseal) as error:
         log.warning("certificate not checked", error=str(error))

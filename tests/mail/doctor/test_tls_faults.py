@@ -69,7 +69,7 @@ def test_encryption_that_does_not_come_about_has_its_cause_and_a_fix_that_works(
 @pytest.mark.parametrize(
     ("newest", "minimum", "fix"), [("TLSv1_1", "1.2", {}), ("TLSv1_2", "1.3", {"tls_minimum": "1.2"})]
 )
-def test_a_server_whose_tls_is_too_old_is_named_and_mended_where_it_can_be(
+def test_a_server_whose_tls_is_too_old_is_named_and_a_lower_minimum_offered_where_it_helps(
     newest: str, minimum: str, fix: dict[str, str], authority: Authority, shared_app: Flask, message: Email
 ) -> None:
     certificate = authority.server()

@@ -1,7 +1,7 @@
 """A worker that sends alerts, and a mail server whose certificate expires soon."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -13,11 +13,16 @@ from tests.support.users import add_user
 from webapp.accounts.models import Role
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.core.certificates import CertificateFacts
 from webapp.mail.expiry import alerts
 from webapp.mail.expiry.certificates import record
-from webapp.mail.transport.smtp import Certificate
 
 SendAlerts = Callable[[], None]
+
+
+def valid(since: datetime, until: datetime) -> CertificateFacts:
+    """Return what is known of a certificate that is valid then."""
+    return CertificateFacts("", "", (), since, until, "", False, False, True)
 
 
 @pytest.fixture
@@ -38,6 +43,6 @@ def expiring(authority: Authority, state: AppState, send_alerts: SendAlerts) -> 
     end = clock.now() + timedelta(days=3)
     with running_inbox(authority, until=end) as inbox:
         inbox.save_to(state)
-        record(state.database, saved(state), Certificate(end - timedelta(days=90), end))
+        record(state.database, saved(state), valid(end - timedelta(days=90), end))
         send_alerts()
         yield inbox

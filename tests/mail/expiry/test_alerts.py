@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import select, update
 
 from tests.mail.conftest import later
-from tests.mail.expiry.conftest import SendAlerts
+from tests.mail.expiry.conftest import SendAlerts, valid
 from tests.mail.page import saved
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
@@ -24,7 +24,6 @@ from webapp.mail.expiry.certificates import record
 from webapp.mail.models import ExpiryAlert, MailServer
 from webapp.mail.oauth.errors import TokenRefused
 from webapp.mail.service import NEW
-from webapp.mail.transport.smtp import Certificate
 from webapp.outbox.models import Message, MessageState
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.models import WebhookDelivery
@@ -194,7 +193,7 @@ def test_an_email_that_waited_until_the_problem_was_solved_is_cancelled(
     inbox: Inbox, state: AppState, send_alerts: SendAlerts, deliver: Callable[[], None]
 ) -> None:
     add_user(state.database, "ada@mailroom.example", Role.ADMINISTRATOR)
-    record(state.database, saved(state), Certificate(clock.now() - timedelta(days=90), clock.now()))
+    record(state.database, saved(state), valid(clock.now() - timedelta(days=90), clock.now()))
     send_alerts()
     # Connecting shows the worker the new certificate.
     deliver()

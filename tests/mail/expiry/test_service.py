@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from tests.mail.expiry.conftest import valid
 from tests.support.faulty_certificates import Company, fault
 from tests.support.grants import GrantOwner
 from webapp.core import certificates
@@ -14,7 +15,6 @@ from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.certificates import record
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 from webapp.mail.models import Grant, GrantStatus, MailServer
-from webapp.mail.transport.smtp import Certificate
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -120,7 +120,7 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
     owner.save(security="starttls", secret_expires_on=date(2026, 11, 30))
     with time_machine.travel(NOON - 2 * DAY):
         owner.authorize()
-        record(owner.state.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
+        record(owner.state.database, owner.server, valid(NOON - 80 * DAY, NOON + 10 * DAY))
     with owner.state.database.read() as session:
         found = expiries.current(session, NOON)
     assert [(one.subject, one.state) for one in found] == [

@@ -17,7 +17,7 @@ TRUST_HERE = _(
     "If the server is your own or your company's, trust its certificate for this server only: a check of the server "
     "shows its fingerprint and offers to."
 )
-# Codes of faults that trust can't mend.
+# Codes of faults that trust doesn't fix.
 NEEDS_RENEWAL = frozenset({"certificate_expired", "certificate_not_yet_valid"})
 # Issue a certificate again with what is missing. They need OpenSSL 3.
 RENEW_AUTHORITY = (

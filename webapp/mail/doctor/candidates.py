@@ -26,7 +26,7 @@ PASSWORD_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
 _STAGES = (Stage.CONNECT, Stage.TLS, Stage.GREETING, Stage.EHLO)
 _ABOUT_THE_MACHINE = (Cause.IP_NOT_ALLOWED, Cause.IP_BLOCKLISTED, Cause.HOSTNAME_REFUSED)
 _ABOUT_THE_CREDENTIALS = (Cause.CREDENTIALS, Cause.TOKEN_REJECTED, Cause.AUTH_MECHANISM)
-# Failures of these stages that another port or security doesn't explain.
+# Codes of failures at these stages that another port or security wouldn't fix.
 _OTHER_CAUSES = ("tls_version", "plain_text_after_starttls", "stopped", "port_not_allowed", "private_host")
 
 
@@ -37,7 +37,7 @@ def changes(settings: TransportSettings, values: Candidate) -> Candidate:
 
 
 def may_be_the_port(failure: Failure) -> bool:
-    """Return whether another port or security may mend this failure."""
+    """Return whether another port or security may fix this failure."""
     if failure.code == "authentication_not_offered":
         return True
     known = failure.code in _OTHER_CAUSES or failure.code in network_errors.CERTIFICATES
@@ -86,17 +86,16 @@ def sign_ins(connection: SmtpConnection, failure: Failure) -> Sequence[Candidate
         return ()
     found: list[Candidate] = []
     if settings.tokens is not None:
-        accounts = [token.account if token else "", failure.params.get("value", "") if _names_account(failure) else ""]
+        accounts = [
+            token.account if token else "",
+            failure.params.get("value", "") if failure.code == "token_wrong_mailbox" else "",
+        ]
         found += [{"username": account} for account in accounts if account]
     elif settings.authentication == "password":
         others = [one for one in PASSWORD_MECHANISMS if one in connection.offered - {connection.used_mechanism}]
         found += [{"username": name} for name in _names(settings)] + [{"mechanism": name} for name in others[:1]]
     new = [changes(settings, one) for one in found]
     return [one for number, one in enumerate(new) if one and one not in new[:number]][:MAX_SIGN_INS]
-
-
-def _names_account(failure: Failure) -> bool:
-    return failure.code == "token_wrong_mailbox"
 
 
 def _names(settings: TransportSettings) -> Sequence[str]:

@@ -40,6 +40,16 @@ class Attempt:
     failure: Failure | None = None
 
     @property
+    def connection(self) -> dict[str, str]:
+        """The port and security, and all else that changed."""
+        return {"port": self.port, "security": self.security, **self.values}
+
+    @property
+    def line(self) -> str:
+        """The connection in a line."""
+        return " ".join(f"{name}={value}" for name, value in self.connection.items())
+
+    @property
     def works(self) -> bool:
         """Whether a mail server answers there that offers what is needed."""
         return self.failure is None

@@ -6,6 +6,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from webapp.core import i18n, network_errors, version
+from webapp.core.address_families import Route
 from webapp.core.network_errors import classify, describe_certificate
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
@@ -51,7 +52,7 @@ def to_data(examination: Examination) -> dict[str, Any]:
         "failure": failure,
         "diagnosis": diagnosis,
         "attempts": [
-            {**_connection(one), "ok": one.works, "seconds": round(one.seconds, 3), "error": outcome(one) or None}
+            {**one.connection, "ok": one.works, "seconds": round(one.seconds, 3), "error": outcome(one) or None}
             for one in examination.attempts
         ],
         "certificates": examination.presented.to_data() if examination.presented else None,
@@ -71,7 +72,7 @@ def outcome(attempt: Attempt) -> str:
     return describe_certificate(failure.code, failure.params) or (str(found.cause) if found else describe(failure))
 
 
-def route_error(route: Any) -> str | None:
+def route_error(route: Route) -> str | None:
     """Return why an address family doesn't work, in words."""
     return network_errors.describe(*classify(route.error)) if route.error is not None else None
 
@@ -136,20 +137,14 @@ def _lines(examination: Examination) -> Iterator[str]:
         yield f"presented: {certificate.subject}, issued by {certificate.issuer or 'nobody'}"
         yield f"  {certificate.since:%Y-%m-%d} to {certificate.expires_at:%Y-%m-%d}, SHA-256 {certificate.fingerprint}"
     for attempt in examination.tried:
-        values = " ".join(f"{name}={value}" for name, value in _connection(attempt).items())
-        yield f"tried {values}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
+        yield f"tried {attempt.line}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
     yield ""
     yield from (f"{line.mark} {line.text}" for line in examination.lines)
 
 
-def _connection(attempt: Attempt) -> dict[str, str]:
-    return {"port": attempt.port, "security": attempt.security, **attempt.values}
-
-
 def _shown(name: str, value: str) -> str:
     """Return a setting. Of a name, only the domain."""
-    return (
-        f"{REDACTED}@{value.rpartition('@')[2].rstrip('>')}"
-        if name in PERSONAL and "@" in value
-        else (REDACTED if name in PERSONAL else value)
-    )
+    if name not in PERSONAL:
+        return value
+    _local, at, domain = value.rpartition("@")
+    return f"{REDACTED}@{domain.rstrip('>')}" if at else REDACTED

@@ -73,9 +73,8 @@ def try_sign_ins(
 def _connect(settings: TransportSettings, values: Candidate, deadline: Deadline) -> Attempt:
     """Return why no mail server answers that offers to authenticate if that is needed. No credentials are sent."""
     began, failure = time.monotonic(), None
-    bare = replace(settings, authentication="none", secrets={}, tokens=None)
     try:
-        with SmtpConnection(with_values(bare, values), deadline=deadline) as opened:
+        with SmtpConnection(with_values(settings.without_credentials, values), deadline=deadline) as opened:
             if settings.authentication != "none" and not (opened.host and opened.host.mechanisms):
                 failure = Failure(Stage.AUTH, "authentication_not_offered")
     except DeliveryError as error:

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 
 from webapp.core import clock
+from webapp.core.certificates import CertificateFacts
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
-from webapp.mail.transport.smtp import Certificate
 
 # How often an unchanged certificate is recorded.
 SEEN_INTERVAL = timedelta(days=1)
@@ -15,7 +15,9 @@ SEEN_INTERVAL = timedelta(days=1)
 CHECK_DELAY = timedelta(hours=1)
 
 
-def record(database: Database, server: MailServer | None, certificate: Certificate | None, asked: bool = False) -> None:
+def record(
+    database: Database, server: MailServer | None, certificate: CertificateFacts | None, asked: bool = False
+) -> None:
     """Save the certificate that the server presented if it is new, was not recorded for a day, or a person asked."""
     now = clock.now()
     if server is None or certificate is None or not (asked or _is_worth_recording(server, certificate, now)):
@@ -37,6 +39,6 @@ def needs_check(server: MailServer, now: datetime) -> bool:
     return server.security != "none" and now - last >= SEEN_INTERVAL + CHECK_DELAY
 
 
-def _is_worth_recording(server: MailServer, certificate: Certificate, now: datetime) -> bool:
+def _is_worth_recording(server: MailServer, certificate: CertificateFacts, now: datetime) -> bool:
     same = (server.certificate_since, server.certificate_expires_at) == (certificate.since, certificate.expires_at)
     return not same or server.certificate_seen_at is None or now - server.certificate_seen_at >= SEEN_INTERVAL

@@ -234,7 +234,7 @@ def _pem_error(field: Field) -> str | None:
 
 
 def _blank_at_the_ends(field: Field) -> str | None:
-    """Say which blank was copied along with a secret. A space may be part of it, so it is kept; others hardly are."""
+    """Say which blank was copied along with a secret. A space may be part of it, so it is kept."""
     ends = field.data.strip("\r\n")
     if blank := hidden_character(ends[:1] + ends[-1:], spaces=False):
         return _("Remove the blank at the start or the end (%(character)s).", character=blank)

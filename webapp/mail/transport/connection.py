@@ -15,6 +15,7 @@ import structlog
 
 from webapp.core import certificates, network_errors, tls
 from webapp.core.address_families import Route, connect_each, name, resolve_family, take_first
+from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline, Stopped
 from webapp.core.sockets import Addresses, allows_private_hosts, connect, connect_through_proxy
 from webapp.core.tls import PresentedChain
@@ -25,7 +26,7 @@ from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport.authentication import ACCESS_TOKEN, authenticate
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import MAIL_PORTS, AccessToken, TransportSettings
-from webapp.mail.transport.smtp import Certificate, SmtpClient
+from webapp.mail.transport.smtp import SmtpClient
 from webapp.mail.transport.transaction import Transaction
 
 log = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ class SmtpConnection(flask_mail.Connection):
         self.token: AccessToken | None = None
         self.host = None
         # The certificate that the server presented last.
-        self.certificate: Certificate | None = None
+        self.certificate: CertificateFacts | None = None
         # Whether another email may follow, and the number of those so far.
         self.usable = False
         self.emails = 0
@@ -222,10 +223,11 @@ class SmtpConnection(flask_mail.Connection):
             with self._stage(Stage.CONNECT) as result:
                 result.note, sock = self._reach(addresses)
         peer, deadline = (host, settings.port), self.deadline
-        return SmtpClient(
-            deadline.watch(sock), peer, settings.helo, settings.timeout, self.transcript, received, deadline,
-            settings.mechanism,
-        )  # fmt: skip
+        with self._failures():
+            return SmtpClient(
+                deadline.watch(sock), peer, settings.helo, settings.timeout, self.transcript, received, deadline,
+                settings.mechanism,
+            )  # fmt: skip
 
     def _addresses(self, host: str) -> Addresses:
         """Return the addresses of the host, of the family that the settings allow."""

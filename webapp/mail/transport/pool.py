@@ -6,11 +6,11 @@ from collections.abc import Hashable
 from datetime import datetime
 
 from webapp.core import clock
+from webapp.core.certificates import CertificateFacts
 from webapp.mail.mime import WireEmail
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
-from webapp.mail.transport.smtp import Certificate
 
 # Gmail refuses clients that sign in for each email, so a pause must not end a connection; servers wait for minutes
 # (RFC 5321, 4.5.3.2.7), though busy ones wait less.
@@ -29,7 +29,7 @@ class KeptConnection:
         self._connection = SmtpConnection(settings).__enter__()
 
     @property
-    def certificate(self) -> Certificate | None:
+    def certificate(self) -> CertificateFacts | None:
         """The certificate that the server presented last."""
         return self._connection.certificate
 

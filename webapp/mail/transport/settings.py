@@ -1,7 +1,7 @@
 """What a connection to a mail server needs, with all secrets decrypted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -76,6 +76,11 @@ class TransportSettings:
     valid_until: datetime | None = None
     address_family: str = "any"
     mechanism: str = ""
+
+    @property
+    def without_credentials(self) -> "TransportSettings":
+        """The same, without signing in."""
+        return replace(self, authentication="none", secrets={}, tokens=None)
 
     @property
     def account(self) -> Account:

@@ -13,8 +13,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import NoReturn
 
 from webapp.core import tls
@@ -40,22 +38,6 @@ REFUSED = "refused"
 
 class NotSmtp(NetworkError):
     """The reply is not SMTP."""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """The period for which a verified certificate is valid, and a line about it in no language."""
-
-    since: datetime
-    expires_at: datetime
-    line: str = ""
-
-    @classmethod
-    def from_connection(cls, connection: ssl.SSLSocket) -> "Certificate | None":
-        """Return the certificate of the other end."""
-        found = tls.certificate_of(connection)
-        facts = CertificateFacts.of(found) if found else None
-        return cls(facts.since, facts.expires_at, facts.line) if facts else None
 
 
 class SmtpClient(smtplib.SMTP):
@@ -84,7 +66,7 @@ class SmtpClient(smtplib.SMTP):
         # The only mechanism to use, if an administrator chose one.
         self._chosen = mechanism
         self._buffer = received
-        self.certificate: Certificate | None = None
+        self.certificate: CertificateFacts | None = None
         # The mechanism of the last AUTH, and those that the server offers but doesn't know.
         self._mechanism = ""
         self._withdrawn: frozenset[str] = frozenset()
@@ -160,7 +142,8 @@ class SmtpClient(smtplib.SMTP):
         self.sock.settimeout(self.deadline.left(self._timeout))
         encrypted = tls.encrypt(self.sock, self.peer[0], minimum, trust)
         self.sock = self.deadline.watch(encrypted)
-        self.certificate = Certificate.from_connection(encrypted)
+        presented = tls.certificate_of(encrypted)
+        self.certificate = CertificateFacts.of(presented) if presented else None
         self.esmtp_features.clear()
         self.does_esmtp = False
         cipher = encrypted.cipher()

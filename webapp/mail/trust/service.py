@@ -75,7 +75,7 @@ def look(settings: TransportSettings, failure: Failure, deadline: Deadline) -> P
     """
     if failure.code not in network_errors.CERTIFICATES:
         return None
-    bare = replace(settings, authentication="none", secrets={}, tokens=None)
+    bare = settings.without_credentials
     chain = PresentedChain()
     with suppress(DeliveryError):
         chain = SmtpConnection(bare, deadline.part(LOOK)).presented_chain()
