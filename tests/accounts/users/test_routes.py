@@ -142,6 +142,15 @@ class TestCreating:
         assert re.search(rf'id="{field}-error">[^<]*{problem}', page.text)
         assert queued() == []
 
+    def test_the_page_says_if_no_email_may_go_to_the_address(
+        self, administrator: Browser, use_server: Callable[..., None]
+    ) -> None:
+        use_server()
+        administrator.submit("/settings/general", send_to="domains", send_to_domains="example.org")
+        page = administrator.submit("/users/new", **EVE)
+        assert "Email may not go to this address" in page.text
+        assert "is on its way" not in page.text
+
     def test_html_in_a_name_is_escaped(self, administrator: Browser) -> None:
         page = administrator.submit("/users/new", email="eve@example.com", name="<script>alert('x')</script>\"&")
         for html in (page.text, administrator.get("/users").text):

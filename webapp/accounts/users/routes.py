@@ -272,8 +272,10 @@ def _flash_activation(email: str) -> None:
     """Say that an activation email was queued or, if it has to wait, what it waits for."""
     with app_state().database.read() as session:
         status = delivery_status(session, clock.now())
-        public_url = general(session, app_state().config).public_url
-    if not public_url:
+        settings = general(session, app_state().config)
+    if not settings.may_send_to(email):
+        problem = _("Email may not go to this address: see “Who gets email” under Settings → General.")
+    elif not settings.public_url:
         problem = _("The activation email to %(email)s will be sent once the public URL is set.", email=email)
     elif not status.has_server:
         problem = _("The activation email to %(email)s will be sent once the mail server is set up.", email=email)
