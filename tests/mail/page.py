@@ -6,6 +6,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from tests.support import grants
 from tests.support.inbox import SENDER
 from webapp.core.app_state import AppState
 from webapp.mail import servers
@@ -39,7 +40,7 @@ def saved(state: AppState) -> MailServer:
 def shown(state: AppState) -> MailServer:
     """Return the draft of the server in use, else that."""
     with state.database.read() as session:
-        server = servers.find_saved(session).shown
+        server = grants.shown(session)
     assert server is not None
     return server
 

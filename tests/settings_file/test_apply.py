@@ -84,10 +84,10 @@ def test_one_error_keeps_everything_from_being_changed(apply: Apply, problems: P
     assert problems(CONTENT.replace("Post", "Mail").replace("= 500", "= 0"))
     with state.database.read() as session:
         assert settings.general(session, state.config).product_name == "Post"
-        found = servers.find_saved(session)
-    assert found.shown is not None
-    assert found.shown.limit_per_day == 500
-    assert "limit_per_day" in found.locked
+        server = servers.primary(session)
+        assert server is not None
+        assert server.limit_per_day == 500
+        assert "limit_per_day" in servers.locked(session, server)
 
 
 @pytest.mark.one_database
@@ -102,6 +102,5 @@ def test_oauth2_that_needs_a_token_first_is_kept_as_a_draft(apply: Apply, state:
     for _ in range(2):
         apply(oauth2)
     with state.database.read() as session:
-        found = servers.find_saved(session)
-    providers = [server and server.provider for server in (found.primary, found.draft)]
-    assert providers == ["custom", "google"]
+        found = [*servers.in_order(session), *servers.drafts(session)]
+    assert [server.provider for server in found] == ["custom", "google"]

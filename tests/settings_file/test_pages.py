@@ -11,7 +11,7 @@ from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 from webapp.core.errors import SetInFile
 from webapp.mail import places
-from webapp.mail.servers import find_saved
+from webapp.mail.servers import primary
 from webapp.settings import service as settings
 from webapp.settings_file import service
 from webapp.settings_file.document import InvalidSettingsFile, Problem
@@ -61,9 +61,9 @@ def test_the_mail_server_of_the_file_is_locked_but_its_timeout_can_be_saved(
     refused = administrator.submit("/settings/mail", "save", host="evil.example", password="x", timeout="30")
     assert f'id="host-error">{REFUSED}' in refused.text
     with state.database.read() as session:
-        found = find_saved(session)
-    assert found.primary is not None
-    assert (found.primary.host, found.primary.timeout) == ("smtp.post.example", 20)
+        server = primary(session)
+    assert server is not None
+    assert (server.host, server.timeout) == ("smtp.post.example", 20)
 
 
 def test_what_is_no_longer_in_the_file_stays_and_can_be_changed(
@@ -80,7 +80,7 @@ def test_what_is_no_longer_in_the_file_stays_and_can_be_changed(
 def test_a_mail_server_from_the_file_is_not_deleted(apply: Apply, state: AppState) -> None:
     apply(CONTENT)
     with state.database.transaction() as session, pytest.raises(SetInFile):
-        places.delete(session, find_saved(session).primary.id)  # type: ignore[union-attr]
+        places.delete(session, primary(session).id)  # type: ignore[union-attr]
 
 
 def test_the_public_url_of_the_environment_overrides_that_of_the_file(apply: Apply, state: AppState) -> None:

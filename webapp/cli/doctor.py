@@ -37,10 +37,10 @@ def doctor(
     """
     with changed_database() as database:
         with database.read() as session:
-            found, server = servers.find_saved(session), named(session, name)
+            primary, server = servers.primary(session), named(session, name)
             recipient = to or first_administrator(session) or parseaddr(server.mail_from)[1]
         sends = to is not None
-        result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True, sends=sends)
+        result = form_over({"test_recipient": recipient}, primary, server).as_posted(for_test=True, sends=sends)
         examination = run_check(require_valid(result), server, recipient, sends)
     findings = _look_up(server) if with_dns else []
     if as_json:

@@ -37,7 +37,7 @@ from webapp.mail.expiry import service as expiries
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
-from webapp.mail.servers import EnteredServer, SavedServers
+from webapp.mail.servers import EnteredServer
 from webapp.mail.service import Saved
 from webapp.monitoring.state import full_state
 from webapp.providers.registry import get_providers
@@ -94,9 +94,9 @@ def test(context: click.Context, name: str | None, to: str | None, as_json: bool
     """
     with changed_database() as database:
         with database.read() as session:
-            found, server = servers.find_saved(session), named(session, name)
+            primary, server = servers.primary(session), named(session, name)
             recipient = to or first_administrator(session)
-        result = form_over({"test_recipient": recipient}, found, server).as_posted(for_test=True)
+        result = form_over({"test_recipient": recipient}, primary, server).as_posted(for_test=True)
         tested = _send(require_valid(result), server, recipient)
     if as_json:
         print_json(to_data(tested))
@@ -142,9 +142,9 @@ def _set(
     context, posted, own = click.get_current_context(), read_options(given), read_own_fields(given)
     with changed_database() as database:
         with database.read() as session:
-            found, shown = servers.find_saved(session), find(session)
+            primary, shown = servers.primary(session), find(session)
             recipient = to or first_administrator(session)
-        result = form_over({**own, **posted, "test_recipient": recipient}, found, shown).as_posted(for_test=test)
+        result = form_over({**own, **posted, "test_recipient": recipient}, primary, shown).as_posted(for_test=test)
         entered = require_valid(result, own)
         tested = _send(entered, shown, recipient) if test else None
         saved = None
@@ -159,10 +159,10 @@ def _set(
     context.exit(0 if saved else 1)
 
 
-def form_over(posted: Mapping[str, str], found: SavedServers, shown: MailServer | None) -> FormState:
+def form_over(posted: Mapping[str, str], primary: MailServer | None, shown: MailServer | None) -> FormState:
     """Return the form of the page over the server that it shows, with what is given."""
     providers, sealer = get_providers(), app_state().sealer
-    return FormState(MultiDict(posted), shown, found.primary, NO_USER, providers, sealer)
+    return FormState(MultiDict(posted), shown, primary, NO_USER, providers, sealer)
 
 
 def require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:

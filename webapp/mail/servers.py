@@ -89,21 +89,6 @@ class HasSecrets(Protocol):
         """Field name → {"sealed": …, "saved_at": ISO date}."""
 
 
-@dataclass(frozen=True)
-class SavedServers:
-    """The mail server in use, and the draft of changes to it, if there is one."""
-
-    primary: MailServer | None
-    draft: MailServer | None
-    # The names of the fields that the settings file sets.
-    locked: frozenset[str] = frozenset()
-
-    @property
-    def shown(self) -> MailServer | None:
-        """The draft, or else the one in use."""
-        return self.draft or self.primary
-
-
 def primary(session: Session) -> MailServer | None:
     """Return the mail server that all email goes through, if one is saved."""
     return session.scalars(_PRIMARY).one_or_none()
@@ -146,14 +131,6 @@ def draft_of(session: Session, server: MailServer | None) -> MailServer | None:
 def replaced_by(session: Session, draft: MailServer) -> MailServer | None:
     """Return the server whose changes this draft is; None for a server of its own."""
     return session.get(MailServer, draft.replaces_id) if draft.replaces_id is not None else None
-
-
-def find_saved(session: Session, lock: bool = False) -> SavedServers:
-    """Return the primary and its draft; `lock` keeps others from changing any until the transaction ends."""
-    if lock:
-        lock_all(session)
-    found = primary(session)
-    return SavedServers(found, draft_of(session, found), locked(session, found))
 
 
 def locked(session: Session, server: MailServer | None) -> frozenset[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.core.actor import SETTINGS_FILE, acting
 from webapp.core.app_state import AppState
 from webapp.core.sealing import Sealer
-from webapp.mail.servers import find_saved
+from webapp.mail.servers import lock_all
 from webapp.settings import declared
 from webapp.settings.models import SINGLETON_ID, GeneralSettings
 from webapp.settings.service import lock_row
@@ -54,7 +54,7 @@ def _apply(session: Session, sealer: Sealer, found: Document) -> None:
     row = lock_row(session, SettingsFileState, {"problems": {}})
     # As pages do, before the messages that wait; in another order, both could wait for each other.
     session.get(GeneralSettings, SINGLETON_ID, with_for_update=True)
-    find_saved(session, lock=True)
+    lock_all(session)
     for key in [key for key in found.values if key not in SECTIONS]:
         found.report_unknown((key,), SECTIONS)
     # So that the services don't refuse what comes from the file itself.
