@@ -86,11 +86,12 @@ def expand(text: str, address: IpAddress, domain: str, sender: str) -> str:
 def with_term(records: Sequence[str], term: str, without: str = "") -> str:
     """Return the one record that says what these records say, and has this term as well.
 
-    Of several `all`, the most lenient stays. Left out are the term `without`, terms that can't be read, and a `+all`,
-    which would let anybody send.
+    Of several `all`, the most lenient stays. Left out are the term `without`, terms that can't be read, the term itself
+    with another qualifier, and a `+all`, which would let anybody send.
     """
     texts = [text for record in records for text in record.split(" ")[1:]]
-    kept = dict.fromkeys(text for text in texts if text and text != without and _is_term(text))
+    left_out = {without, *(f"{qualifier}{term}" for qualifier in "?~-")}
+    kept = dict.fromkeys(text for text in texts if text and text not in left_out and _is_term(text))
     names = {text: _term(text).name for text in kept}
     ends = [text for text in kept if names[text] == "all" and _term(text).qualifier != "+"]
     redirects = [text for text in kept if names[text] == "redirect"]

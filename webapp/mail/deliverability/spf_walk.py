@@ -33,7 +33,7 @@ class Walk:
     def __init__(self, resolver: Resolver, sender: str, address: IpAddress | None = None) -> None:
         self._resolver, self._sender, self._address = resolver, sender, address
         self.lookups = self.voids = 0
-        # The domains of all records that were read, and the networks in them.
+        # The domains of all records that were read and let somebody send, and the networks in all of them.
         self.domains: list[str] = []
         self.networks: list[Term] = []
 
@@ -102,7 +102,11 @@ class Walk:
         target = self._target(term, domain)
         if target is None:
             return "neutral"
+        known = len(self.domains)
         result = await self.result(target, above)
+        if term.qualifier != "+":
+            # Whatever it leads to doesn't pass here.
+            del self.domains[known:]
         if result == "none":
             raise SpfError("included_none", domain, term.text)
         return result
