@@ -54,7 +54,7 @@ def _parts(
         # Of a check that is still running: the browser has left, perhaps by Cancel.
         if not tested.done():
             progress.deadline.stop()
-    yield shown.news(progress.steps) + "</ol></section>"
+    yield shown.news(progress.steps) + "</ol></div></section>"
     try:
         result = page(tested)
     except Exception as error:
