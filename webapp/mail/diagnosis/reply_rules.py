@@ -1,8 +1,9 @@
 """What replies of SMTP servers mean, for every provider: the text for the cause that is read in them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 
 from flask_babel import lazy_gettext as _
 
@@ -46,7 +47,7 @@ def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
 
 def with_evidence(diagnosis: Diagnosis, reading: Reading, token: str = "") -> Diagnosis:
     """Return the diagnosis with what led to it, and no surer than the reply is, unless the `token` says more."""
-    evidence = [*diagnosis.evidence, *filter(None, [token]), *(_sentence(one) for one in reading.evidence)]
+    evidence = [*diagnosis.evidence, *filter(None, [token]), *map(_sentence, _distinct(reading.evidence))]
     sure = diagnosis.confidence == "high" and reading.confidence and not token
     return replace(diagnosis, evidence=evidence, confidence=reading.confidence if sure else diagnosis.confidence)
 
@@ -83,6 +84,11 @@ def _unless_done(reading: Reading, diagnosis: Diagnosis, settings: Mapping[str, 
     if reading.cause is Cause.RELAY_DENIED:
         return texts.RELAY_DENIED_SIGNED_IN if signed_in else texts.NEEDS_AUTHENTICATION
     return diagnosis
+
+
+def _distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """Leave out what says the same as the one before: a reply code and an enhanced code often have one title."""
+    return [next(group) for _key, group in groupby(evidence, key=lambda one: one.title or one.value)]
 
 
 def _sentence(evidence: Evidence) -> Text:
