@@ -112,7 +112,7 @@ def test_the_email_says_what_the_failure_means(
 
 
 @pytest.mark.one_database
-def test_one_failure_is_told_nobody_although_several_connections_had_it(
+def test_one_failure_is_not_announced_although_several_connections_had_it(
     administrator: Browser, servers: list[int], receiver: Receiver, state: AppState
 ) -> None:
     for _connection in range(3):
@@ -136,7 +136,7 @@ def test_where_no_server_is_well_the_alarm_alone_says_so(
     with database.transaction() as session:
         circuits.well(session, servers[0], clock.now())
     fail_twice(servers[1])
-    # Its trouble was none for this alarm while nothing else sent.
+    # While nothing else sent, its trouble was not announced.
     assert receiver.types[1:] == ["mail_server.well", "mail_server.in_trouble"]
 
 

@@ -16,22 +16,24 @@ from webapp.settings.service import general
 from webapp.webhooks import events as webhooks
 from webapp.webhooks.registry import EventType
 
+# The kinds of the emails about the events.
+EMAILS = {IN_TROUBLE.name: "mail_server_in_trouble", WELL.name: "mail_server_well"}
+
 
 def announce(_sender: object, session: Session, trouble: ServerTrouble, sent_by: str) -> None:
     """Announce that a server is in trouble; receives `server_in_trouble`."""
-    _call_webhooks(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sent_by)
-    _email(session, trouble, "mail_server_in_trouble", by=sent_by)
+    _tell(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sent_by)
 
 
 def announce_end(_sender: object, session: Session, trouble: ServerTrouble) -> None:
     """Announce that a server works again; receives `server_well`."""
     sender = server_states(session).sender
-    by = sender.name if sender else ""
-    _call_webhooks(session, trouble, WELL, "The mail server {} works again. Email goes through {}.", by)
-    _email(session, trouble, "mail_server_well", by=by, until=clock.now().isoformat())
+    text, by = "The mail server {} works again. Email goes through {}.", sender.name if sender else ""
+    _tell(session, trouble, WELL, text, by, until=clock.now().isoformat())
 
 
-def _call_webhooks(session: Session, trouble: ServerTrouble, event: EventType, text: str, by: str) -> None:
+def _tell(session: Session, trouble: ServerTrouble, event: EventType, text: str, by: str, **more: str) -> None:
+    """Call webhooks, and email the administrators."""
     server, failure = servers.by_id(session, trouble.mail_server_id), trouble.failure
     if server is None:
         return
@@ -47,19 +49,8 @@ def _call_webhooks(session: Session, trouble: ServerTrouble, event: EventType, t
         sent_by=by,
         url=webhooks.mail_server_url(general(session, app_state().config)),
     )
-
-
-def _email(session: Session, trouble: ServerTrouble, kind: str, **more: Any) -> None:
-    server, failure = servers.by_id(session, trouble.mail_server_id), trouble.failure
-    if server is None:
-        return
-    data: dict[str, Any] = {
-        "server": server.name,
-        "since": trouble.since.isoformat(),
-        "stage": failure.stage,
-        "code": failure.code,
-    }
-    data |= {"params": dict(failure.params), "reply": failure.reply}
+    data: dict[str, Any] = {"server": server.name, "by": by, "since": trouble.since.isoformat(), **more}
+    data |= {"stage": failure.stage, "code": failure.code, "params": dict(failure.params), "reply": failure.reply}
     # What the diagnosis needs, as the server may be another one when the email is written.
     data |= {"provider": server.provider, "settings": server.public_values}
-    notifications.enqueue_for_administrators(session, kind, data | more)
+    notifications.enqueue_for_administrators(session, EMAILS[event.name], data)

@@ -1,4 +1,4 @@
-"""What monitoring programs are told of delivery, and who is told details."""
+"""The state of delivery as JSON, for monitoring programs, and who may see its details."""
 
 import hmac
 from datetime import datetime

@@ -73,7 +73,6 @@ class Claimed(NamedTuple):
     next_attempt_at: datetime
     attempts: int
     failed_at: datetime | None
-    bulk: bool
 
     @property
     def identity(self) -> str:
@@ -89,11 +88,6 @@ class Claimed(NamedTuple):
     def due_at(self) -> datetime:
         """When it was due first. One that has waited for a retry was due when it was queued, as far as is known."""
         return self.next_attempt_at if self.attempts == 1 and self.failed_at is None else self.created_at
-
-    @property
-    def turn(self) -> tuple[bool, datetime, int, int]:
-        """What messages are sent in the order of."""
-        return self.bulk, self.next_attempt_at, self.attempts, self.id
 
 
 _COLUMNS = [getattr(Message, name) for name in Claimed._fields]
@@ -239,7 +233,7 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
 def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool, lane: Lane) -> list[Claimed]:
     values = {"at": now, "until": now + LEASE, "size": size, "run": run}
     claimed = session.connection().execute(_claiming(bulk, lane), values)
-    return sorted((Claimed(*row) for row in claimed), key=lambda one: one.turn)
+    return sorted((Claimed(*row) for row in claimed), key=lambda one: (one.next_attempt_at, one.attempts, one.id))
 
 
 @lru_cache(maxsize=64)

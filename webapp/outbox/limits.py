@@ -16,7 +16,7 @@ from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
 from webapp.outbox import circuits, claims, lanes
-from webapp.outbox.claims import is_due
+from webapp.outbox.claims import CLOCK_TOLERANCE, is_due
 from webapp.outbox.lanes import Bound, Lane
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.providers import Limits
@@ -24,8 +24,6 @@ from webapp.providers import Limits
 WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
 # The part of each limit, one in so many, that bulk messages leave to those that somebody waits for.
 RESERVED = 10
-# An attempt that is further in the future was recorded by a clock that has been set back since.
-CLOCK_TOLERANCE = timedelta(minutes=1)
 _SERVERS = (
     select(
         MailServer.id,
@@ -188,6 +186,7 @@ def _connections(session: Session | Connection, run: str) -> int:
 def _counted(server_id: int, now: datetime, window: timedelta) -> ColumnElement[bool]:
     """The condition for attempts in this window that have reached the server; the stage of a sent one is empty."""
     known = Attempt.stage.in_(("", *SESSION_STAGES))
+    # One that is further in the future was recorded by a clock that has been set back since.
     recent = and_(Attempt.started_at > now - window, Attempt.started_at <= now + CLOCK_TOLERANCE)
     return and_(Attempt.mail_server_id == server_id, recent, known)
 

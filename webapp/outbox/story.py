@@ -44,7 +44,7 @@ class Story:
 
     @property
     def queue_id(self) -> str:
-        """The id under which the server queued the message, if it told."""
+        """The id under which the server queued the message, if its reply has one."""
         return queue_id(self.accepted.reply) if self.accepted else ""
 
     @property
