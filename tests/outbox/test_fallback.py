@@ -253,6 +253,24 @@ def test_a_server_that_failed_at_a_message_is_tried_with_one_after_its_pause(
 
 
 @pytest.mark.one_database
+def test_a_server_that_goes_up_and_down_is_announced_three_times_an_hour(
+    database: Database, use_servers: UseServers, end_pauses: Act, trouble_of: TroubleOf
+) -> None:
+    server_id, _sender = use_servers(None, None)
+    announced = []
+    for _ in range(circuits.ANNOUNCEMENTS.times + 1):
+        with database.transaction() as session:
+            circuits.well(session, server_id, clock.now())
+        for _failure in range(circuits.ANNOUNCED_AFTER):
+            end_pauses()
+            with database.transaction() as session:
+                circuits.failed(session, server_id, Failure("data", "connection_closed"), clock.now())
+        trouble = trouble_of(server_id)
+        announced.append(trouble is not None and trouble.announced_at is not None)
+    assert announced == [*[True] * circuits.ANNOUNCEMENTS.times, False]
+
+
+@pytest.mark.one_database
 def test_a_test_email_through_a_server_ends_its_trouble_and_saving_has_the_others_tried_at_once(
     enqueue: Enqueue, deliver: Act, use_servers: UseServers, trouble_of: TroubleOf, database: Database
 ) -> None:

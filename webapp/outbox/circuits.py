@@ -10,8 +10,10 @@ import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from webapp.core import rate_limits
 from webapp.core.database import insert_into
 from webapp.core.queue import run_after_commit
+from webapp.core.rate_limits import Limit
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
 from webapp.outbox import signals, suspension
@@ -26,6 +28,8 @@ PROBE = "probe mail servers in trouble"
 PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 # Many servers break off once in a while, which nobody needs to know.
 ANNOUNCED_AFTER = 2
+# For each server. One that fails at some messages and takes others goes up and down; nobody needs an email each time.
+ANNOUNCEMENTS = Limit("mail server in trouble", 3, timedelta(hours=1))
 # The worker that begins a probe has so long before another one tries.
 PROBE_TIME = timedelta(minutes=2)
 # Trouble that only another message can show to be over.
@@ -59,14 +63,16 @@ def failed(session: Session, server_id: int, failure: Failure, now: datetime) ->
 
 
 def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: datetime) -> None:
-    """Record that a server, whose row is locked, failed another time."""
+    """Record that a server, whose row is locked, failed another time; announce it if that is news."""
     trouble.failures += 1
     trouble.retry_at = now + PAUSES[min(trouble.failures, len(PAUSES)) - 1]
     trouble.stage, trouble.code, trouble.reply = failure.stage, failure.code, failure.reply
     trouble.params = dict(failure.params)
     sender = server_states(session).sender
     # Where no other one is well, nothing goes out at all, which the alarm says.
-    if trouble.failures >= ANNOUNCED_AFTER and trouble.announced_at is None and sender is not None:
+    if trouble.failures < ANNOUNCED_AFTER or trouble.announced_at is not None or sender is None:
+        return
+    if rate_limits.try_consume(session, ANNOUNCEMENTS, str(trouble.mail_server_id)):
         trouble.announced_at = now
         signals.server_in_trouble.send(session=session, trouble=trouble, sent_by=sender.name)
 
