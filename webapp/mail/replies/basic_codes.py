@@ -99,6 +99,6 @@ REFUSED_TLS = BasicCode("STARTTLS was refused", "RFC 3207", Cause.TLS_UNAVAILABL
 def lookup(code: int, stage: str) -> BasicCode | None:
     """Return what a code means at a stage."""
     known = next((meaning for stages, meaning in BASIC.get(code, ()) if stage in stages), None)
-    if stage == "tls" and code >= 400 and (known is None or known.weight < REFUSED_TLS.weight):
+    if stage == "tls" and code >= 400 and (known is None or known.cause is not Cause.TLS_UNAVAILABLE):
         return REFUSED_TLS
     return known
