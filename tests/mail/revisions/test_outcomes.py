@@ -27,6 +27,7 @@ def test_a_change_after_which_email_fails_has_a_way_back(working: GrantOwner, se
     assert (failing.way_back, failing.failures, failing.failure_stage) == (1, 1, "connect")
 
 
+@pytest.mark.one_database
 def test_there_is_no_way_back_from_settings_that_worked_or_to_settings_that_failed_in_the_end(
     working: GrantOwner, server: ScriptedServer, scripted: Callable[..., ScriptedServer], send: Send
 ) -> None:
@@ -43,6 +44,7 @@ def test_there_is_no_way_back_from_settings_that_worked_or_to_settings_that_fail
     assert (third.failures, third.way_back) == (1, None)
 
 
+@pytest.mark.one_database
 def test_the_sender_has_nothing_to_do_with_connecting(working: GrantOwner) -> None:
     working.save(port=revisions_of(working)[0].values["port"], **WITHOUT_SIGN_IN, mail_from="new@mailroom.example")
     assert [one.worked_at is not None for one in revisions_of(working)] == [True, True]

@@ -43,6 +43,7 @@ def test_the_newest_revisions_are_kept(owner: GrantOwner, monkeypatch: pytest.Mo
     assert [one.number for one in revisions_of(owner)] == [2, 3]
 
 
+@pytest.mark.one_database
 def test_secrets_are_only_compared(owner: GrantOwner) -> None:
     for host in ("a.example", "b.example", "c.example"):
         password = "changed" if host == "c.example" else "as before"

@@ -72,6 +72,7 @@ def test_a_restored_server_with_oauth2_needs_no_new_consent(granted: GrantOwner)
     assert not any(one.sealed_tokens for one in revisions_of(granted))
 
 
+@pytest.mark.one_database
 def test_without_its_tokens_a_restored_server_is_a_draft(granted: GrantOwner) -> None:
     granted.provider.revoke()
     with pytest.raises(Exception, match="invalid_grant"):
@@ -80,6 +81,7 @@ def test_without_its_tokens_a_restored_server_is_a_draft(granted: GrantOwner) ->
     assert restore(granted, 1).is_draft
 
 
+@pytest.mark.one_database
 def test_tokens_that_need_no_secret_are_never_restored_for_another_host(owner: GrantOwner) -> None:
     public, by_password = {"client_secret": ""}, {"client_secret": "", "password": "secret"}
     owner.provider.public = True
@@ -98,6 +100,7 @@ def test_tokens_that_need_no_secret_are_never_restored_for_another_host(owner: G
     assert owner.grant.status == GrantStatus.NONE
 
 
+@pytest.mark.one_database
 def test_what_the_settings_file_sets_is_not_restored(owner: GrantOwner) -> None:
     for port in (25, 587):
         owner.save(authentication="none", port=port)
@@ -121,6 +124,7 @@ def test_mailroom_goes_back_by_itself_where_it_should_and_says_so(working: Grant
     assert email.data["changed"] == ["goes_back", "port"]
 
 
+@pytest.mark.one_database
 def test_a_later_change_that_has_nothing_to_do_with_the_failure_stays(working: GrantOwner, send: Send) -> None:
     working.save(**BY_ITSELF, port=CLOSED)
     fail_twice(working, send, mail_from="news@mailroom.example", limit_per_day=10)
@@ -129,6 +133,7 @@ def test_a_later_change_that_has_nothing_to_do_with_the_failure_stays(working: G
     assert (server.port == CLOSED, server.mail_from, server.limit_per_day) == (False, "news@mailroom.example", 10)
 
 
+@pytest.mark.one_database
 def test_there_is_no_way_back_to_the_settings_that_were_restored(
     working: GrantOwner, server: ScriptedServer, send: Send
 ) -> None:
@@ -140,6 +145,7 @@ def test_there_is_no_way_back_to_the_settings_that_were_restored(
     assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (1, None)
 
 
+@pytest.mark.one_database
 def test_mailroom_goes_back_although_another_server_sends(
     working: GrantOwner, scripted: Callable[..., ScriptedServer], send: Send
 ) -> None:
@@ -156,6 +162,7 @@ def test_mailroom_goes_back_although_another_server_sends(
     assert working.server.port != CLOSED
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("case", ["not wanted", "one failure", "restored"])
 def test_mailroom_leaves_settings_alone(working: GrantOwner, send: Send, case: str) -> None:
     if case == "one failure":
