@@ -11,6 +11,12 @@ from webapp.settings.models import GeneralSettings, SecuritySettings
 pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
 
 
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
 def test_a_key_is_registered_once(app: Flask) -> None:
     with pytest.raises(ValueError, match=r"session\.started"):
         registry.register(app, audit_events)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -67,35 +68,34 @@ def fill(database: Database, number: int) -> None:
         session.execute(insert(Message), [{**values, "state": state, "attempts": 1} for state in states])
 
 
+FOUND: list[tuple[dict[str, object], list[int]]] = [
+    ({}, [4, 3, 2, 1]),
+    ({"shown": StateFilter.WAITING}, [4, 3, 1]),
+    ({"shown": StateFilter.FAILED}, [2]),
+    ({"kind": "activation"}, [4, 3, 1]),
+    ({"address": "ada@example.com"}, [1]),
+    ({"address": "ADA@EXAMPLE"}, [1]),
+    ({"address": "ada"}, [4, 2, 1]),
+    ({"address": "adam@example.co"}, [2]),
+    ({"address": "@example.com"}, [2, 1]),
+    ({"address": "da"}, []),
+    ({"address": "a%"}, []),
+    ({"since": date(2026, 5, 3)}, [4, 3]),
+    ({"until": date(2026, 5, 1)}, [1]),
+    ({"since": date(2026, 5, 2), "until": date(2026, 5, 3)}, [3, 2]),
+    ({"since": date(2026, 5, 5)}, []),
+    ({"since": date.min, "until": date.max}, [4, 3, 2, 1]),
+    ({"address": "ada", "kind": "activation"}, [4, 1]),
+    ({"address": "ada", "shown": StateFilter.WAITING, "since": date(2026, 5, 2)}, [4]),
+    ({"address": "@example.com", "kind": "activated", "shown": StateFilter.FAILED}, [2]),
+    ({"address": "@example.com", "kind": "activation", "shown": StateFilter.FAILED}, []),
+]
+
+
 @pytest.mark.usefixtures("outbox")
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ({}, [4, 3, 2, 1]),
-        ({"shown": StateFilter.WAITING}, [4, 3, 1]),
-        ({"shown": StateFilter.FAILED}, [2]),
-        ({"kind": "activation"}, [4, 3, 1]),
-        ({"address": "ada@example.com"}, [1]),
-        ({"address": "ADA@EXAMPLE"}, [1]),
-        ({"address": "ada"}, [4, 2, 1]),
-        ({"address": "adam@example.co"}, [2]),
-        ({"address": "@example.com"}, [2, 1]),
-        ({"address": "da"}, []),
-        ({"address": "a%"}, []),
-        ({"since": date(2026, 5, 3)}, [4, 3]),
-        ({"until": date(2026, 5, 1)}, [1]),
-        ({"since": date(2026, 5, 2), "until": date(2026, 5, 3)}, [3, 2]),
-        ({"since": date(2026, 5, 5)}, []),
-        ({"since": date.min, "until": date.max}, [4, 3, 2, 1]),
-        ({"address": "ada", "kind": "activation"}, [4, 1]),
-        ({"address": "ada", "shown": StateFilter.WAITING, "since": date(2026, 5, 2)}, [4]),
-        ({"address": "@example.com", "kind": "activated", "shown": StateFilter.FAILED}, [2]),
-        ({"address": "@example.com", "kind": "activation", "shown": StateFilter.FAILED}, []),
-    ],
-    ids=str,
-)
-def test_filters_can_be_combined(read_page: ReadPage, wanted: dict[str, object], expected: list[int]) -> None:
-    assert [message.id for message in read_page(**wanted).messages] == expected
+def test_filters_can_be_combined(read_page: ReadPage) -> None:
+    for wanted, expected in FOUND:
+        assert [message.id for message in read_page(**wanted).messages] == expected, wanted
 
 
 @pytest.mark.usefixtures("outbox")
@@ -146,7 +146,6 @@ def test_tabs_count_many_messages_as_far_as_a_limit(database: Database) -> None:
     assert of_others[StateFilter.SENT] == Count(0, False)
 
 
-@pytest.mark.parametrize("before", [None, 1000], ids=["first page", "later page"])
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
@@ -158,12 +157,12 @@ def test_tabs_count_many_messages_as_far_as_a_limit(database: Database) -> None:
     ],
     ids=str,
 )
-def test_a_page_is_read_in_the_order_of_an_index(
-    database: Database, before: int | None, wanted: dict[str, object], index: str
-) -> None:
-    (plan,) = query_plans(database, lambda session: listing.find(session, Filter(**wanted), before))  # type: ignore[arg-type]
-    assert index in plan
-    assert not re.search("TEMP B-TREE|Sort|SCAN messages|Seq Scan", plan)
+def test_a_page_is_read_in_the_order_of_an_index(database: Database, wanted: dict[str, object], index: str) -> None:
+    for before in (None, 1000):
+        find = partial(listing.find, wanted=Filter(**wanted), before=before)  # type: ignore[arg-type]
+        (plan,) = query_plans(database, find)
+        assert index in plan
+        assert not re.search("TEMP B-TREE|Sort|SCAN messages|Seq Scan", plan)
 
 
 @pytest.mark.one_database

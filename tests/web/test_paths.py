@@ -1,7 +1,6 @@
 """A page has one path; all other ways to write it are not found."""
 
 import pytest
-from flask import Flask
 
 from tests.support.browser import Browser
 
@@ -46,11 +45,11 @@ OTHER_FORMS = [
 ]
 
 
-@pytest.mark.parametrize("target", OTHER_FORMS)
-def test_another_form_of_a_path_is_not_found(app: Flask, administrator: Browser, target: str) -> None:
-    path = target.removeprefix("http://localhost").replace("%2f", "/").replace("%75", "u")
-    answer = administrator.client.get("/users", environ_overrides={"REQUEST_URI": target, "PATH_INFO": path})
-    assert (answer.status_code, "Page not found" in answer.text) == (404, True)
+def test_another_form_of_a_path_is_not_found(administrator: Browser) -> None:
+    for target in OTHER_FORMS:
+        path = target.removeprefix("http://localhost").replace("%2f", "/").replace("%75", "u")
+        answer = administrator.client.get("/users", environ_overrides={"REQUEST_URI": target, "PATH_INFO": path})
+        assert (answer.status_code, "Page not found" in answer.text) == (404, True), target
 
 
 @pytest.mark.parametrize("path", ["/users", "/settings/mail/oauth/callback?code=x"])
@@ -69,7 +68,7 @@ def test_links_with_a_stray_character_keep_their_own_explanation(stranger: Brows
     assert "Page not found" not in stranger.get("/reset-password/abc%3E").text
 
 
-@pytest.mark.parametrize("number", ["01", "0001", "+1", "-1", "1_0", "\u0661", "\uff11", "1\u0661"])
-def test_another_form_of_a_number_is_not_found(administrator: Browser, number: str) -> None:
+def test_another_form_of_a_number_is_not_found(administrator: Browser) -> None:
     assert administrator.client.get("/users/1").status_code == 200
-    assert administrator.client.get(f"/users/{number}").status_code == 404
+    for number in ("01", "0001", "+1", "-1", "1_0", "1e3", "\u0661", "\uff11", "1\u0661", "null", "..%2f1"):
+        assert administrator.client.get(f"/users/{number}").status_code == 404, number

@@ -69,11 +69,11 @@ def test_every_response_has_the_security_headers(stranger: Browser, path: str, s
 
 
 @pytest.mark.parametrize("host", ["a..b", ".a", "..", "a" * 64])
-@pytest.mark.parametrize("path", ["/", "/healthz", "/login"])
-def test_the_response_to_an_invalid_host_has_the_security_headers(stranger: Browser, path: str, host: str) -> None:
-    answer = stranger.client.get(path, headers={"Host": host})
-    assert answer.status_code == 400
-    assert_protected(answer.headers)
+def test_the_response_to_an_invalid_host_has_the_security_headers(stranger: Browser, host: str) -> None:
+    for path in ("/", "/healthz", "/login"):
+        answer = stranger.client.get(path, headers={"Host": host})
+        assert answer.status_code == 400, path
+        assert_protected(answer.headers)
 
 
 def test_the_response_to_a_rejected_form_has_the_security_headers(stranger: Browser) -> None:
@@ -92,11 +92,9 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
-@pytest.mark.parametrize("path", ["/login", "/code", "/language"])
-def test_a_form_with_very_many_fields_is_rejected_before_it_is_parsed(
-    stranger: Browser, path: str, body: bytes
-) -> None:
-    assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
+def test_a_form_with_very_many_fields_is_rejected_before_it_is_parsed(stranger: Browser, body: bytes) -> None:
+    for path in ("/login", "/code", "/language"):
+        assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413, path
 
 
 def test_a_form_that_takes_long_to_parse_is_rejected_before_it_is_parsed(administrator: Browser) -> None:

@@ -14,6 +14,12 @@ pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
 COLUMNS = {"email": 0, "name": 1, "role": 2, "language": 3}
 
 
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
 def read_cells(*cells: str, **columns: int) -> Person | BadLine:
     return read(Record(7, list(cells)), columns or COLUMNS, Role.MEMBER)
 

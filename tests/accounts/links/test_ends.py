@@ -20,6 +20,8 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 
+pytestmark = pytest.mark.one_database
+
 HOUR = timedelta(hours=1)
 OF_ACTIVE = (LinkPurpose.RESET, LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE_ADDRESS)
 NEW = "new@example.com"

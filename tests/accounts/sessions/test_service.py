@@ -101,6 +101,7 @@ class TestLifetimes:
 
         return start
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("remembered", "later", "idle", "valid"),
         [

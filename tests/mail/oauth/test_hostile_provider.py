@@ -46,6 +46,7 @@ def test_invalid_text_is_left_out_of_a_grant(
     assert "Access token status: Generated" in page.text
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "values",
     [
