@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 
-from tests.browser.conftest import BARE_DESKTOP, DESKTOP, PHONE
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
@@ -38,7 +37,6 @@ def mailboxes(mail_server: Inbox) -> Mailboxes:
     return Mailboxes(mail_server)
 
 
-@pytest.mark.parametrize("walker", [DESKTOP, PHONE, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_the_main_job_is_done_in_a_browser(walker: Walker, site: Site, mailboxes: Mailboxes) -> None:
     user = walker.another()
     become_administrator(walker, site, mailboxes)

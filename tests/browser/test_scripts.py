@@ -179,14 +179,18 @@ def test_the_page_is_not_reloaded_if_that_would_lose_input(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "leave"),
     [
-        "form.host.value = 'smtp'", "form.common.checked = false", "form.security[1].checked = true",
-        "form.key.value = 'x'", "form.unit.value = 'minutes'", "form.password.value = 'x'",
-        "form.csrf_token.dataset.unsaved = ''",
+        ("form.host.value = 'smtp'", "Another tab"),
+        ("form.host.value = 'smtp'", "Another form"),
+        ("form.common.checked = false", "Another tab"),
+        ("form.security[1].checked = true", "Another tab"),
+        ("form.key.value = 'x'", "Another tab"),
+        ("form.unit.value = 'minutes'", "Another tab"),
+        ("form.password.value = 'x'", "Another tab"),
+        ("form.csrf_token.dataset.unsaved = ''", "Another tab"),
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("leave", ["Another tab", "Another form"])
+)
 def test_leaving_a_page_with_unsaved_edits_asks_first(edit: str, leave: str, stage: Stage) -> None:
     page = stage.show(SETTINGS)
     page.evaluate(f"() => {{ const form = document.forms[0]; {edit}; }}")

@@ -49,7 +49,6 @@ def visitor(walker: Walker, site: Site) -> Walker:
     return walker
 
 
-@pytest.mark.parametrize("walker", [DESKTOP, PHONE, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_a_wrong_port_is_found_corrected_checked_again_and_saved_with_two_clicks(
     visitor: Walker, internet: Internet
 ) -> None:
