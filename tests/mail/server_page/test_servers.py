@@ -126,6 +126,7 @@ def test_a_server_for_some_senders_is_never_the_first(two: Browser, row: Row) ->
 def test_deleting_the_one_in_use_lets_the_next_take_its_place(two: Browser, row: Row) -> None:
     page = two.get(f"{PAGE}/{row('Custom').id}/delete")
     assert "All email goes through <bdi>Custom 2</bdi> from then on." in page.text
+    assert "draft of changes" not in page.text
     assert "The mail server was deleted." in two.submit_on(page, "sure").text
     assert row("Custom 2").position == 0
     assert two.submit_on(page, "sure").status_code == 404

@@ -93,12 +93,15 @@ def delete_server(server_id: int) -> Response | str:
     """Delete a server or draft, after asking."""
     with app_state().database.read() as session:
         server, used = servers.by_id(session, server_id), servers.in_order(session)
+        draft = servers.draft_of(session, server)
     if server is None:
         abort(404)
     form = VersionedForm()
     form.show_version(server.version)
     if not form.validate_on_submit():
-        return render_template("mail/delete_server.html", form=form, server=server, used=used, back=url_of(server))
+        return render_template(
+            "mail/delete_server.html", form=form, server=server, used=used, draft=draft, back=url_of(server)
+        )
     return _delete(server, form)
 
 
