@@ -70,6 +70,7 @@ def test_a_check_is_cancelled_and_the_form_stays_as_it_was(
 ) -> None:
     page, server = visitor.page, scripted(stall_at="EHLO")
     enter(visitor, server.host, str(server.port), timeout="17")
+    page.locator("details.more > summary").click()
     page.locator("main button[name=check]").click(no_wait_after=True)
     page.get_by_text("Introduction (EHLO)").wait_for()
     began = time.monotonic()
