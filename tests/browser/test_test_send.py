@@ -54,6 +54,7 @@ def test_a_wrong_port_is_found_corrected_checked_again_and_saved_with_two_clicks
 ) -> None:
     enter(visitor, HOST, "25")
     visitor.fill(proxy_type="http", proxy_host=internet.host, proxy_port=str(internet.port))
+    visitor.page.locator("details.more > summary").click()
     visitor.press("check")
     assert visitor.sees("Nothing was saved.")
     visitor.press("Set Port to 587 and test again")
