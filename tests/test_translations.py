@@ -22,7 +22,7 @@ KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(("lazy", "lazy_gettext"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
 MARKUP = re.compile(r'[\w-]+="[^"]*"|[\w-]+=\{|<[^>]*>')
 # Words in templates that are the same in every language, or no text at all.
-NOT_TRANSLATED = {"Mailroom", "UTC", "nbsp", "primary", "danger"}
+NOT_TRANSLATED = {"Mailroom", "UTC", "SHA", "nbsp", "primary", "danger"}
 # The placeholders of the numbers that plurals depend on.
 NUMBERS = ("%(num)s", "%(number)s", "%(messages)s", "%(emails)s", "%(people)s")
 # Attributes that people read or hear.
