@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from webapp.mail.replies.reading import read
 
 Row = Mapping[str, Any]
@@ -16,13 +18,14 @@ STAGES = {
     "connect": "greeting", "greeting": "greeting", "ehlo": "ehlo", "tls": "tls", "authenticate": "auth",
     "sender": "mail", "recipient": "rcpt", "message": "data",
 }  # fmt: skip
-# The goal is 0.9. The first reading had 63 of 79 right.
+# The goal is 0.9. At the first reading, 63 of 79 were right in the older file, and 55 of 60 in the later one.
 REACHED = 0.89
+in_each_file = pytest.mark.parametrize("name", ["kept_apart", "kept_apart_later"])
 
 
-def rows() -> list[Row]:
-    """Return the replies that were kept apart."""
-    text = Path(__file__).with_name("kept_apart.toml").read_text(encoding="utf-8")
+def rows(name: str) -> list[Row]:
+    """Return the replies that were kept apart in a file."""
+    text = Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8")
     found: list[Row] = tomllib.loads(text)["reply"]
     return found
 
@@ -35,19 +38,24 @@ def mistaken(all_rows: list[Row]) -> Iterator[str]:
             yield f"{number} {row['stage']}: {row['cause']} → {found}"
 
 
-def test_most_replies_that_were_kept_apart_are_read_rightly(record_property: Callable[[str, object], None]) -> None:
-    all_rows = rows()
+@in_each_file
+def test_most_replies_that_were_kept_apart_are_read_rightly(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    all_rows = rows(name)
     wrong = list(mistaken(all_rows))
     right = len(all_rows) - len(wrong)
-    record_property("table", f"Kept apart: {right} of {len(all_rows)}. Wrong: {'; '.join(wrong)}")
+    record_property("table", f"{name}: {right} of {len(all_rows)}. Wrong: {'; '.join(wrong)}")
     assert len(wrong) <= (1 - REACHED) * len(all_rows), wrong
 
 
-def test_a_retry_is_promised_only_where_it_helps(record_property: Callable[[str, object], None]) -> None:
+@in_each_file
+def test_a_retry_is_promised_only_where_it_helps(name: str, record_property: Callable[[str, object], None]) -> None:
+    all_rows = rows(name)
     wrong = [
         f"{number} {row['cause']}: {row['retry_helps']}"
-        for number, row in enumerate(rows())
+        for number, row in enumerate(all_rows)
         if read(STAGES[row["stage"]], row["reply"]).retry_helps is not row["retry_helps"]
     ]
-    record_property("table", f"Retries of those kept apart: {len(wrong)} wrong: {'; '.join(wrong)}")
-    assert len(wrong) <= (1 - REACHED) * len(rows()), wrong
+    record_property("table", f"Retries, {name}: {len(wrong)} wrong: {'; '.join(wrong)}")
+    assert len(wrong) <= (1 - REACHED) * len(all_rows), wrong
