@@ -14,7 +14,7 @@ from webapp.accounts.models import User, UserState
 from webapp.application import template_folder
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.monitoring.message_kinds import RECOVERED_KIND
+from webapp.monitoring.message_kinds import IN_TROUBLE_KIND, RECOVERED_KIND, WELL_KIND
 from webapp.outbox.kinds import TEST_KIND
 from webapp.outbox.models import Message, MessageState
 
@@ -28,7 +28,7 @@ def cancelled_as(message: Message) -> str:
 
 def test_every_kind_has_a_template_and_every_template_a_kind() -> None:
     folders = {folder.name for folder in (template_folder() / "email").iterdir() if folder.is_dir()}
-    assert {kind.name for kind in (TEST_KIND, *KINDS, RECOVERED_KIND)} == folders
+    assert {kind.name for kind in (TEST_KIND, *KINDS, RECOVERED_KIND, IN_TROUBLE_KIND, WELL_KIND)} == folders
 
 
 def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_own_address(

@@ -44,7 +44,7 @@ RECIPIENTS = [
     "o'neil&co@x.example", "x" * 64 + "@" + "people." * 20 + "example", "Eve.+={}%@people.example",
 ]  # fmt: skip
 # These have values that no layout takes.
-RENDERED_EACH_TIME = ("new_session", "expiry_alert")
+RENDERED_EACH_TIME = ("new_session", "expiry_alert", "mail_server_went_back")
 PARTS = ("subject.txt", "body.txt", "body.html")
 
 

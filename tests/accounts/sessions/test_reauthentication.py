@@ -120,7 +120,7 @@ class TestSavedForm:
     ) -> None:
         seen = []
 
-        def save(*_: object) -> None:
+        def save(*_: object, **__: object) -> None:
             seen.append(administrator.get("/profile").request.path)
 
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
