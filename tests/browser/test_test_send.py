@@ -76,7 +76,7 @@ def test_a_check_is_cancelled_and_the_form_stays_as_it_was(
     page.get_by_text("Introduction (EHLO)").wait_for()
     began = time.monotonic()
     page.locator("button[name=cancel]").click()
-    assert visitor.sees("The check was cancelled.")
+    assert visitor.sees("The check was canceled.")
     assert (page.locator("[name=timeout]").input_value(), page.locator("dialog").count()) == ("17", 0)
     assert server.has_lost_all(5)
     assert time.monotonic() - began < 5

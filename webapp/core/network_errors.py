@@ -133,7 +133,7 @@ _TEXTS = {
     "proxy_refused": _("The proxy replied %(answer)s"),
     "response_missing": _("The connection was closed without a reply."),
     "response_not_http": _("The reply is not HTTP."),
-    "stopped": _("The check was cancelled."),
+    "stopped": _("The check was canceled."),
     "response_too_large": _("The reply is longer than %(limit)s bytes."),
 }
 

@@ -166,7 +166,7 @@ class FormState:
         return result
 
     def before_check(self) -> Self:
-        """Return the state of the form whose check was cancelled."""
+        """Return the state of the form whose check was canceled."""
         kept = MultiDict(parse_qsl(self.posted.get("kept_form", ""), keep_blank_values=True))
         kept["csrf_token"] = self.posted.get("csrf_token", "")
         return replace(self, posted=kept)

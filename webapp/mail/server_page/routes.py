@@ -138,7 +138,7 @@ def _answer(server_id: int | None) -> Response:
     if {"test", "check", "test_and_use"} & request.form.keys() and not state.switches_provider:
         return _send_test(state)
     if "cancel" in request.form:
-        flash(_("The check was cancelled."), "info")
+        flash(_("The check was canceled."), "info")
         state = state.before_check()
         return _page(state, state.as_posted())
     done = save_posted(state, keep_draft="keep_draft" in request.form)
