@@ -32,6 +32,6 @@ def test_the_queue_id_is_found_in_the_replies_of_well_known_servers(reply: str, 
 
 
 def test_a_reply_of_one_very_long_word_takes_no_time() -> None:
-    started = time.process_time()
+    started = time.thread_time()
     assert queue_id(f"250 {'x' * 50_000}") == ""
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1

@@ -110,10 +110,10 @@ def test_a_file_full_of_errors_is_refused_in_reasonable_time(problems: Problems)
 def test_lines_are_looked_for_only_for_some_seconds(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.settings_file.document.MAX_SECONDS", 0.5)
     senders = '"orders@shop.example",\n' * 4000
-    began = time.process_time()
+    began = time.thread_time()
     found = problems(f'[[applications]]\nname = "Shop"\nsenders = [\n{senders}]\nnonsense = 1\n')
     assert "applications[1].nonsense: There is no such setting" in found[0]
-    assert time.process_time() - began < 10
+    assert time.thread_time() - began < 10
 
 
 def test_the_line_of_a_setting_is_where_it_starts() -> None:

@@ -84,9 +84,9 @@ def test_a_code_that_contradicts_the_words_makes_it_less_sure() -> None:
      "http://" * 600, "account disabled " * 250, "recipient sender domain unknown " * 120],
 )  # fmt: skip
 def test_a_hostile_reply_is_read_in_no_time(line: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     read("rcpt", f"550 5.1.1 No such user {f'{line} ' * 200}")
-    assert time.process_time() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_every_thing_in_the_lexicon_means_something() -> None:

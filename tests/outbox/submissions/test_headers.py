@@ -89,9 +89,10 @@ def test_programs_that_disagree_on_the_sender_are_not_confused(header: bytes) ->
     ids=["fields", "folds", "Message-ID"],
 )
 def test_hostile_headers_take_no_longer_than_others(header: bytes) -> None:
-    began = time.process_time()
+    # Without what other threads do. In quadratic time it would take minutes, and linear 0.1 s on an idle machine.
+    began = time.thread_time()
     assert complete(FROM + header + b"\r\n")
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(

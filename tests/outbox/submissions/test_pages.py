@@ -113,9 +113,9 @@ def test_a_hostile_email_breaks_nothing(body: bytes) -> None:
 )
 def test_a_slow_charset_and_endless_parameters_are_not_read(header: bytes) -> None:
     part = header + b"\r\n\r\n-" + b"a" * 400_000
-    began = time.process_time()
+    began = time.thread_time()
     assert read(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part, "Subject")
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
 
 
 NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(200))
