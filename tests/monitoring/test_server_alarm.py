@@ -1,4 +1,4 @@
-"""What administrators and webhooks are told while one mail server fails and another one sends."""
+"""What administrators and webhooks get while one mail server fails and another one sends."""
 
 import re
 from collections.abc import Callable, Iterator

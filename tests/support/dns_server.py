@@ -1,4 +1,4 @@
-"""A name server on loopback, over UDP and TCP, that knows what a test tells it and misbehaves where it is told to.
+"""A name server on loopback, over UDP and TCP, with the records of a test, which can also make it misbehave.
 
     with NameServer({"shop.example": {"TXT": ["v=spf1 -all"], "MX": ["10 mx.shop.example"]}}) as server:
         ...  # ask server.address

@@ -108,6 +108,7 @@ def _shake_hands(connection: SSL.Connection, sock: socket, seconds: float) -> No
             connection.do_handshake()
             ended = True
         except SSL.WantReadError:
+            # It goes on with what the server sends next.
             pass
         except SSL.Error:
             ended = True

@@ -152,7 +152,7 @@ def renumber(session: Session, order: Iterable[MailServer]) -> None:
     ids = [server.id for server in order]
     if (first := servers.by_id(session, ids[0]) if ids else None) and first.is_dedicated:
         raise CannotBeFirst
-    # Not through the rows: who has the page of a server open need not load it again because of its place.
+    # Not through the rows, as that would change their versions: moving a server must not make its open page stale.
     used = update(MailServer).where(MailServer.position.is_not(None))
     session.execute(used.values(position=MailServer.position + FAR))
     for position, server_id in enumerate(ids):

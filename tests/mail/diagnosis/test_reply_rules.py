@@ -1,4 +1,4 @@
-"""What an administrator is told about a reply, given the settings."""
+"""The explanation of a reply, given the settings."""
 
 import pytest
 

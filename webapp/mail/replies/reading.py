@@ -126,7 +126,7 @@ def _by_words(parsed: ParsedReply, stage: str) -> Iterator[Finding]:
 
 
 def _quoted(words: str) -> str:
-    """Return words of a reply as they are shown: what stands for an address or a host name isn't one of them."""
+    """Return words of a reply for display, with an ellipsis in place of each address and host name."""
     return words.replace(IP_WORD, "…").replace(DOMAIN_WORD, "…")
 
 

@@ -128,8 +128,8 @@ class FormState:
     def with_fix(self) -> Self:
         """Return the state with the values of the fix that was chosen, as if they had been entered.
 
-        Secrets that were used in a check follow the fix that it offered. With any other, entered ones stay good for the
-        destination they were entered for, and no other.
+        The secrets of a check can be used with the fix that it offered. With any other values, entered secrets can be
+        used only for the destination that they were entered for.
         """
         asked = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH], keep_blank_values=True))
         form = self._form(posted=True)

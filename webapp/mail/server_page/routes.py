@@ -206,8 +206,7 @@ def _use_with_token(draft: Saved) -> Saved:
     except OAuthError as error:
         keep_authorization_failure(error)
     except SetInFile:
-        # The file sets which servers are used.
-        pass
+        flash(_("The settings file sets which servers are used, and in which order."), "warning")
     return draft
 
 
