@@ -15,6 +15,7 @@ from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
 from webapp.webhooks import audit_events
 from webapp.webhooks.models import Webhook
+from webapp.webhooks.routes import TESTS
 
 LIST, NEW = "/settings/webhooks", "/settings/webhooks/new"
 
@@ -154,6 +155,14 @@ def test_a_failed_test_shows_the_status_and_nothing_else_of_the_reply(
     assert "The test event couldn&#39;t be delivered. The receiver replied with status 302." in shown.text
     assert "elsewhere" not in shown.text
     assert len(receiver.received) == 1
+
+
+def test_tests_are_limited_so_that_nobody_scans_networks_with_them(
+    administrator: Browser, receiver: Receiver, page: str
+) -> None:
+    statuses = [administrator.submit(page, button="test").status_code for _ in range(TESTS.times + 1)]
+    assert statuses[-2:] == [200, 429]
+    assert len(receiver.types) == TESTS.times
 
 
 def test_the_page_shows_the_last_failure(

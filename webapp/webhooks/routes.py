@@ -1,6 +1,7 @@
 """The Webhooks pages: the list; one webhook with its signing secret, a test, and its latest events."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -8,10 +9,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.applications.names import names as application_names
+from webapp.core import rate_limits
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile
+from webapp.core.rate_limits import Limit
 from webapp.settings import declared
 from webapp.web import csrf
+from webapp.web.access import current_user
 from webapp.web.forms import ConfirmForm
 from webapp.webhooks import delivery, service
 from webapp.webhooks.forms import CHOSEN, WebhookForm, scope_of
@@ -21,6 +25,8 @@ from webapp.webhooks.service import NameTaken
 from webapp.webhooks.testing import send_test
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings")
+# The result says whether a host can be reached, so it could be used to scan networks.
+TESTS = Limit("webhook tests", 20, timedelta(minutes=10))
 
 
 @blueprint.get("/webhook")
@@ -86,7 +92,10 @@ def renew_secret(webhook_id: int) -> str:
 @blueprint.post("/webhooks/<int:webhook_id>/test")
 def test(webhook_id: int) -> Response:
     """Send a test event at once, and show what the receiver replied."""
-    result = send_test(app_state(), _webhook(webhook_id))
+    webhook = _webhook(webhook_id)
+    with app_state().database.transaction() as session:
+        rate_limits.consume(session, TESTS, str(current_user.id))
+    result = send_test(app_state(), webhook)
     if result.failure_code:
         error = describe_failure(result.failure_code, result.failure_params)
         flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
