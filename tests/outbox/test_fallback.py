@@ -26,7 +26,7 @@ from webapp.outbox import circuits, probes
 from webapp.outbox import service as outbox
 from webapp.outbox.connection import Connections, ReusableConnection, saved_settings
 from webapp.outbox.delivery import deliver_due
-from webapp.outbox.models import Attempt, AttemptResult, MessageState
+from webapp.outbox.models import Attempt, AttemptResult, MessageState, ServerTrouble
 from webapp.providers import Failure
 
 Act = Callable[[], None]
@@ -220,6 +220,22 @@ def test_a_connection_from_before_the_trouble_does_not_show_that_it_is_over(
     trouble = trouble_of(first_id)
     assert trouble is not None
     assert trouble.failures == 2
+
+
+@pytest.mark.one_database
+def test_a_server_that_became_a_draft_is_not_probed(
+    enqueue: Enqueue, deliver: Act, probe: Act, end_pauses: Act, use_servers: UseServers, database: Database
+) -> None:
+    first_id, second_id = use_servers(None, None)
+    enqueue()
+    deliver()
+    with database.transaction() as session:
+        session.get_one(MailServer, second_id).position = None
+    end_pauses()
+    probe()
+    with database.read() as session:
+        failures = [session.get_one(ServerTrouble, one).failures for one in (first_id, second_id)]
+        assert failures == [2, 1]
 
 
 def test_a_server_that_failed_at_a_message_is_tried_with_one_after_its_pause(

@@ -7,7 +7,7 @@ those whose trouble was there; one that failed at a message is tried with a mess
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import rate_limits
@@ -34,6 +34,9 @@ ANNOUNCEMENTS = Limit("mail server in trouble", 3, timedelta(hours=1))
 PROBE_TIME = timedelta(minutes=2)
 # Trouble that only another message can show to be over.
 _AT_A_MESSAGE = ServerTrouble.stage.in_(SESSION_STAGES)
+# A server that has become a draft sends nothing, whether it works or not.
+_USED = select(MailServer.id).where(MailServer.position.is_not(None))
+_TO_PROBE = and_(~_AT_A_MESSAGE, ServerTrouble.mail_server_id.in_(_USED))
 
 log = structlog.get_logger(__name__)
 
@@ -97,12 +100,12 @@ def try_now(session: Session, now: datetime) -> None:
 
 def next_probe(session: Session) -> datetime | None:
     """Return when the next server is to be probed."""
-    return session.scalar(select(func.min(ServerTrouble.retry_at)).where(~_AT_A_MESSAGE))
+    return session.scalar(select(func.min(ServerTrouble.retry_at)).where(_TO_PROBE))
 
 
 def take_probe(session: Session, now: datetime) -> int | None:
     """Return the id of a server to probe now, if there is one; no other worker gets it for PROBE_TIME."""
-    due = select(ServerTrouble).where(ServerTrouble.retry_at <= now, ~_AT_A_MESSAGE).order_by(ServerTrouble.retry_at)
+    due = select(ServerTrouble).where(ServerTrouble.retry_at <= now, _TO_PROBE).order_by(ServerTrouble.retry_at)
     trouble = session.scalar(due.limit(1).with_for_update(skip_locked=True))
     if trouble is None:
         return None
