@@ -48,9 +48,8 @@ def test_a_silent_family_is_named_and_does_not_hold_up_the_other(
         ("IPv6", ["::1"], False), ("IPv4", ["127.0.0.1"], True),
     ]  # fmt: skip
     assert isinstance(routes[0].error, TimeoutError)
-    family, sock = take_first(routes)
-    assert (family, sock.getpeername()[1]) == ("IPv4", port)
-    sock.close()
+    with take_first(routes) as sock:
+        assert sock.getpeername() == ("127.0.0.1", port)
 
 
 def test_without_a_working_family_the_error_of_the_first_is_raised() -> None:

@@ -68,13 +68,13 @@ def connect_each(addresses: Addresses, timeout: float) -> list[Route]:
     ]
 
 
-def take_first(routes: Sequence[Route]) -> tuple[str, socket.socket]:
-    """Return the family and the connection of the first route that has one, and close the others.
+def take_first(routes: Sequence[Route]) -> socket.socket:
+    """Return the connection of the first route that has one, and close the others.
 
     Raises the OSError of the first family that this machine has a route for, else of the first, if none has.
     """
-    connected = [(route.family, route.sock) for route in routes if route.sock is not None]
-    for _family, sock in connected[1:]:
+    connected = [route.sock for route in routes if route.sock is not None]
+    for sock in connected[1:]:
         sock.close()
     if connected:
         return connected[0]

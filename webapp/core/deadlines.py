@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from copy import copy
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -27,29 +27,22 @@ class Stopped(NetworkError):
         super().__init__("stopped")
 
 
-@dataclass
-class _Shared:
-    """What all parts of one piece of work have in common."""
-
-    stopped: threading.Event = field(default_factory=threading.Event)
-    sockets: WeakSet[socket.socket] = field(default_factory=WeakSet)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Deadline:
     """The end of some work, `seconds` from now; without them, it only ends when it is stopped.
 
     Several threads may use it. Sockets that it watches are shut down when it is stopped, so that nobody waits on them.
     """
 
-    def __init__(self, seconds: float = math.inf, shared: _Shared | None = None) -> None:
+    def __init__(self, seconds: float = math.inf) -> None:
         self._end = time.monotonic() + seconds
-        self._shared = shared or _Shared()
+        self._stopped = threading.Event()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
 
     @property
     def is_stopped(self) -> bool:
         """Whether a person stopped the work."""
-        return self._shared.stopped.is_set()
+        return self._stopped.is_set()
 
     def left(self, at_most: float = math.inf) -> float:
         """Return the seconds that are left, `at_most` so many. Raises Stopped or TimeoutError."""
@@ -62,12 +55,14 @@ class Deadline:
 
     def part(self, seconds: float) -> "Deadline":
         """Return the deadline of a part of the work: no later than this one, and stopped with it."""
-        return Deadline(min(seconds, max(0, self._end - time.monotonic())), self._shared)
+        part = copy(self)
+        part._end = min(self._end, time.monotonic() + seconds)
+        return part
 
     def watch(self, sock: socket.socket) -> socket.socket:
         """Return the socket, which is shut down when the work is stopped. Raises Stopped if it is already."""
-        with self._shared.lock:
-            self._shared.sockets.add(sock)
+        with self._lock:
+            self._sockets.add(sock)
         if self.is_stopped:
             sock.close()
             raise Stopped
@@ -75,22 +70,22 @@ class Deadline:
 
     def stop(self) -> None:
         """Stop the work."""
-        self._shared.stopped.set()
-        with self._shared.lock:
-            sockets = list(self._shared.sockets)
+        self._stopped.set()
+        with self._lock:
+            sockets = list(self._sockets)
         for sock in sockets:
             with suppress(OSError):
                 # The socket's own shutdown: that of TLS would break a reader in another thread.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def run(self, function: Callable[[], Result], seconds: float = math.inf) -> Result:
+    def run(self, function: Callable[[], Result]) -> Result:
         """Return what a function returns that has no timeout of its own; it is abandoned if it takes too long.
 
         Raises Stopped or TimeoutError, and whatever the function raises.
         """
-        future, part = start(function), self.part(seconds)
+        future = start(function)
         while not future.done():
-            wait([future], part.left(POLL))
+            wait([future], self.left(POLL))
         return future.result()
 
 

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from webapp.core import certificates, tls
+from webapp.core import tls
 from webapp.core.hosts import is_loopback
 from webapp.core.network_errors import OTHER_HOST, NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
@@ -110,8 +110,7 @@ def _host_names(parts: SplitResult, proxy: Proxy | None, end: float) -> str:
     with suppress(OSError):
         sock, _received = _connect(parts, proxy, end)
         with sock:
-            presented = tls.presented_chain(sock, parts.hostname or "", left_until(end)).certificates
-            return certificates.join_names(certificates.host_names(presented[0])) if presented else ""
+            return tls.presented_chain(sock, parts.hostname or "", left_until(end)).host_names
     return ""
 
 

@@ -46,6 +46,11 @@ class PresentedChain:
     certificates: tuple[x509.Certificate, ...] = ()
     known: tuple[x509.Certificate, ...] = ()
 
+    @property
+    def host_names(self) -> str:
+        """The hosts that the server's certificate is for, in a line."""
+        return certificates.join_names(certificates.host_names(self.certificates[0])) if self.certificates else ""
+
 
 def encrypt(
     sock: socket, host: str, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, trust: Trust | None = None

@@ -13,7 +13,7 @@ from typing import Self, cast
 import flask_mail
 import structlog
 
-from webapp.core import certificates, network_errors, tls
+from webapp.core import network_errors, tls
 from webapp.core.address_families import Route, connect_each, name, resolve_family, take_first
 from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline, Stopped
@@ -64,10 +64,9 @@ class SmtpConnection(flask_mail.Connection):
         # Whether another email may follow, and the number of those so far.
         self.usable = False
         self.emails = 0
-        proxy = settings.proxy
-        self._redactor = Redactor([*settings.secrets.values(), *([proxy.password] if proxy else [])])
+        secrets = [*settings.secrets.values(), settings.proxy.password if settings.proxy else ""]
         # Of what happened since the previous email, at first of connecting.
-        self.transcript = Transcript(self._redactor)
+        self.transcript = Transcript(Redactor(secrets))
 
     def __enter__(self) -> Self:
         """Connect and authenticate."""
@@ -126,12 +125,12 @@ class SmtpConnection(flask_mail.Connection):
         if self.host is not None:
             self.host.deadline = deadline
 
-    def rehearse(self, message: flask_mail.Message) -> None:
+    def rehearse(self, message: Email) -> None:
         """Have the server accept the sender and the recipient of an email, which isn't sent. Raises DeliveryError."""
         if self.host is None:
             raise RuntimeError("the connection is not open")
         with self._failures():
-            Transaction(self.host, cast(Email, message).to_wire(self.settings.provider.headers)).rehearse()
+            Transaction(self.host, message.to_wire(self.settings.provider.headers)).rehearse()
 
     def deliver(self, email: WireEmail, not_after: datetime | None = None) -> str:
         """Send one email, unless the server asks for its content at `not_after` or later; return its reply.
@@ -142,7 +141,7 @@ class SmtpConnection(flask_mail.Connection):
         if client is None:
             raise RuntimeError("the connection is not open")
         if self.emails:
-            self.transcript = client.transcript = Transcript(self._redactor)
+            self.transcript = client.transcript = Transcript(self.transcript.redactor)
         self.emails += 1
         transaction = Transaction(client, email)
         try:
@@ -179,8 +178,7 @@ class SmtpConnection(flask_mail.Connection):
                 raise DeliveryError(Stage.TOKEN, error.code, error.params, error.reply) from error
             result.note = token.described
         self.token = token
-        self._redactor = self._redactor.with_secrets([token.value])
-        self.transcript.redactor = self._redactor
+        self.transcript.add_secrets([token.value])
         secrets = {**settings.secrets, ACCESS_TOKEN: token.value}
         self.settings = replace(settings, secrets=secrets, valid_until=token.expires_at)
 
@@ -222,11 +220,10 @@ class SmtpConnection(flask_mail.Connection):
                 result.note = ", ".join(dict.fromkeys(str(address[4][0]) for address in addresses))
             with self._stage(Stage.CONNECT) as result:
                 result.note, sock = self._reach(addresses)
-        peer, deadline = (host, settings.port), self.deadline
         with self._failures():
             return SmtpClient(
-                deadline.watch(sock), peer, settings.helo, settings.timeout, self.transcript, received, deadline,
-                settings.mechanism,
+                self.deadline.watch(sock), (host, settings.port), settings.helo, settings.timeout, self.transcript,
+                received, self.deadline, settings.mechanism,
             )  # fmt: skip
 
     def _addresses(self, host: str) -> Addresses:
@@ -243,9 +240,8 @@ class SmtpConnection(flask_mail.Connection):
         if not self._compares_families:
             sock = connect(addresses, timeout)
             return name(sock.family), sock
-        self.routes = self.deadline.run(partial(connect_each, addresses, timeout))
-        _family, sock = take_first(self.routes)
-        return ", ".join(route.described for route in self.routes), sock
+        self.routes = connect_each(addresses, timeout)
+        return ", ".join(route.described for route in self.routes), take_first(self.routes)
 
     def _host_name(self) -> str:
         host = self.settings.provider.host(self.settings.host, self.settings.fields)
@@ -285,8 +281,7 @@ class SmtpConnection(flask_mail.Connection):
     def _host_names(self) -> str:
         """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
         with suppress(DeliveryError):
-            presented = SmtpConnection(self.settings, self.deadline).presented_chain().certificates
-            return certificates.join_names(certificates.host_names(presented[0])) if presented else ""
+            return SmtpConnection(self.settings, self.deadline).presented_chain().host_names
         return ""
 
     @contextmanager
@@ -312,4 +307,4 @@ class SmtpConnection(flask_mail.Connection):
     def _complete(self, error: DeliveryError) -> None:
         error.stage = self.transcript.stages[-1].stage
         error.transcript = self.transcript
-        error.redact(self._redactor)
+        error.redact(self.transcript.redactor)

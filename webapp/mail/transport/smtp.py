@@ -67,8 +67,8 @@ class SmtpClient(smtplib.SMTP):
         self._chosen = mechanism
         self._buffer = received
         self.certificate: CertificateFacts | None = None
-        # The mechanism of the last AUTH, and those that the server offers but doesn't know.
-        self._mechanism = ""
+        # The mechanism of the last AUTH, if there was one, and those that the server offers but doesn't know.
+        self.used_mechanism = ""
         self._withdrawn: frozenset[str] = frozenset()
         # Why authentication is impossible, once the method has said so.
         self._refused: tuple[str, dict[str, str]] | None = None
@@ -85,11 +85,6 @@ class SmtpClient(smtplib.SMTP):
         return frozenset(self.esmtp_features.get("auth", "").upper().replace("=", " ").split())
 
     @property
-    def used_mechanism(self) -> str:
-        """The mechanism of the last AUTH; empty if there was none."""
-        return self._mechanism
-
-    @property
     def features(self) -> str:
         """What the server offers, as it says it, with commas between."""
         found = [f"{name} {self.esmtp_features[name]}".strip() for name in self.esmtp_features]
@@ -97,8 +92,8 @@ class SmtpClient(smtplib.SMTP):
 
     def withdraw_mechanism(self) -> bool:
         """Take the mechanism of the last AUTH out of `mechanisms`; return whether that is any news."""
-        news = self._mechanism in self.mechanisms
-        self._withdrawn |= {self._mechanism}
+        news = self.used_mechanism in self.mechanisms
+        self._withdrawn |= {self.used_mechanism}
         return news
 
     def greet(self) -> str:
@@ -156,7 +151,7 @@ class SmtpClient(smtplib.SMTP):
     ) -> None:
         """Run one SASL exchange (RFC 4954); see `webapp.providers.SmtpDialogue`."""
         self.raise_refusal()
-        self._mechanism = mechanism.upper()
+        self.used_mechanism = mechanism.upper()
         reason: dict[str, str] = {}
         first = None if initial is None else base64.b64encode(initial).decode() or "="
         fits = first is not None and len(f"AUTH {mechanism} {first}") <= MAX_COMMAND_LENGTH
