@@ -14,10 +14,9 @@ from tests.mail.conftest import settings_for, with_password
 from tests.support.certificates import Authority
 from tests.support.proxies import Internet
 from tests.support.scripted import Reply, ScriptedServer
-from webapp.core.deadlines import Deadline
 from webapp.core.sockets import Proxy
-from webapp.mail.doctor.examination import Attempt, Fix
-from webapp.mail.doctor.fixes import Search
+from webapp.mail.doctor.examination import Attempt, Fix, Progress
+from webapp.mail.doctor.fixes import find_fix
 from webapp.mail.mime import Email
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -38,7 +37,7 @@ def search(shared_app: Flask, message: Email) -> Callable[..., tuple[Fix, Sequen
         with shared_app.app_context():
             with pytest.raises(DeliveryError) as caught, connection:
                 connection.send(message)
-            return Search(connection, message, caught.value.failure, Deadline(18), lambda: None).run(suggested)
+            return find_fix(connection, message, caught.value.failure, suggested, Progress())
 
     return search
 

@@ -11,11 +11,11 @@ from tests.mail.conftest import with_password
 from tests.support.certificates import Authority
 from tests.support.proxies import Internet
 from tests.support.scripted import ScriptedServer
-from webapp.core.deadlines import Deadline
 from webapp.core.sockets import Proxy
 from webapp.mail.diagnosis import port_rules, smtp_rules, tls_texts
 from webapp.mail.diagnosis.service import diagnose
-from webapp.mail.doctor.fixes import Search
+from webapp.mail.doctor.examination import Progress
+from webapp.mail.doctor.fixes import find_fix
 from webapp.mail.doctor.trials import with_values
 from webapp.mail.mime import Email
 from webapp.mail.transport.connection import SmtpConnection
@@ -54,7 +54,7 @@ def test_encryption_that_does_not_come_about_has_its_cause_and_a_fix_that_works(
         with pytest.raises(DeliveryError) as caught, connection:
             pass
         failure = caught.value.failure
-        found, attempts = Search(connection, message, failure, Deadline(18), lambda: None).run({})
+        found, attempts = find_fix(connection, message, failure, {}, Progress())
         cause = diagnose("custom", settings.public_values, failure)
         others = {one.security: one.failure for one in attempts if one.failure and one.values.keys() == {"security"}}
         assert cause is not None
@@ -82,5 +82,5 @@ def test_a_server_whose_tls_is_too_old_is_named_and_a_lower_minimum_offered_wher
             pass
         failure = caught.value.failure
         assert diagnose("custom", connection.settings.public_values, failure) == tls_texts.TLS_VERSION
-        found, _attempts = Search(connection, message, failure, Deadline(18), lambda: None).run({"tls_minimum": "1.2"})
+        found, _attempts = find_fix(connection, message, failure, {"tls_minimum": "1.2"}, Progress())
         assert found.values == fix

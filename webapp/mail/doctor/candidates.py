@@ -56,12 +56,10 @@ def connections(
     values: list[Candidate] = [{"security": security} for security in ENCRYPTED if failure.stage != Stage.CONNECT]
     values += [{"address_family": family} for family in _other_families(routes)]
     values += [suggested, *({"security": security, "port": port} for security, port in usual)]
-    new = [changes(settings, one) for one in values]
     return [
         one
-        for number, one in enumerate(new)
+        for one in _new(settings, values)
         if one.keys() & CONNECTION
-        and one not in new[:number]
         and one.get("security", settings.security) in ENCRYPTED
         and (failure.stage != Stage.CONNECT or one.keys() & {"host", "port"})
     ]
@@ -94,8 +92,13 @@ def sign_ins(connection: SmtpConnection, failure: Failure) -> Sequence[Candidate
     elif settings.authentication == "password":
         others = [one for one in PASSWORD_MECHANISMS if one in connection.offered - {connection.used_mechanism}]
         found += [{"username": name} for name in _names(settings)] + [{"mechanism": name} for name in others[:1]]
+    return _new(settings, found)[:MAX_SIGN_INS]
+
+
+def _new(settings: TransportSettings, found: Sequence[Candidate]) -> list[Candidate]:
+    """Return what each would change, as far as it would change anything that none before it does."""
     new = [changes(settings, one) for one in found]
-    return [one for number, one in enumerate(new) if one and one not in new[:number]][:MAX_SIGN_INS]
+    return [one for number, one in enumerate(new) if one and one not in new[:number]]
 
 
 def _names(settings: TransportSettings) -> Sequence[str]:

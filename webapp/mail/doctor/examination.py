@@ -1,5 +1,6 @@
 """What a check found: its stages, the failure and its diagnosis, the fix, and what was tried to find that."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,15 +143,20 @@ class Examination:
 
 @dataclass
 class Progress:
-    """What a check is doing, for another thread to show, and its deadline, by which that thread can stop it."""
+    """What a check is doing, for another thread to show, and its deadline, by which that thread can stop it.
+
+    `seeks_fix` says that the check has failed, and other settings are tried.
+    """
 
     deadline: Deadline = field(default_factory=lambda: Deadline(SECONDS))
+    began: float = field(default_factory=time.monotonic)
     stages: Sequence[StageResult] = ()
     seeks_fix: bool = False
 
-    def begin_search(self) -> None:
-        """Say that the check has failed, and other settings are tried."""
-        self.seeks_fix = True
+    @property
+    def seconds(self) -> float:
+        """How long the check has taken so far."""
+        return time.monotonic() - self.began
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -1,7 +1,7 @@
 """The check of a mail server: the path that all email takes, observed stage by stage."""
 
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from webapp.audit import service as audit
@@ -13,7 +13,7 @@ from webapp.mail.compose import compose
 from webapp.mail.diagnosis.port_rules import diagnose_port, diagnose_ports
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.doctor.examination import Attempt, Examination, Progress
-from webapp.mail.doctor.fixes import Search
+from webapp.mail.doctor.fixes import find_fix
 from webapp.mail.expiry import certificates
 from webapp.mail.filling import is_unchanged
 from webapp.mail.mime import Email
@@ -50,7 +50,7 @@ def examine(
 
     The check ends within `examination.SECONDS`.
     """
-    progress, began = progress or Progress(), time.monotonic()
+    progress = progress or Progress()
     with app_state().database.read() as session:
         present = general(session, app_state().config)
     settings = transport_settings.from_entered(entered, saved, app_state(), present)
@@ -62,20 +62,21 @@ def examine(
     error = _run(connection, message, sends, progress.deadline)
     if error is not None and begun is not None:
         _give_up(error, begun)
-    found = _diagnosis(connection, message, error, progress) if error is not None else {}
     examination = Examination(
         at=clock.now(),
         provider=settings.provider.key,
         settings=settings.public_values,
         recipient=recipient,
         sends=sends,
-        seconds=time.monotonic() - began,
+        seconds=progress.seconds,
         stages=connection.transcript.stages,
         lines=connection.transcript.lines,
         routes=connection.routes,
+        failure=error.failure if error else None,
         trip=begun.trip if begun and error is None else None,
-        **found,
     )
+    if error is not None:
+        examination = _explained(examination, connection, message, error.failure, progress)
     works = sends and examination.ok and saved is not None and not saved.is_draft and is_unchanged(saved, entered)
     _record(examination, saved if works else None)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
@@ -111,20 +112,21 @@ def _run(connection: SmtpConnection, message: Email, sends: bool, deadline: Dead
     return None
 
 
-def _diagnosis(connection: SmtpConnection, message: Email, error: DeliveryError, progress: Progress) -> dict[str, Any]:
-    """Return what failed, what that means, what would work, and what was tried."""
-    settings, failure, deadline = connection.settings, error.failure, progress.deadline
+def _explained(
+    examination: Examination, connection: SmtpConnection, message: Email, failure: Failure, progress: Progress
+) -> Examination:
+    """Return a failed check with what the failure means, what would work, and what was tried."""
+    settings, deadline = connection.settings, progress.deadline
     diagnosis = diagnose(settings.provider.key, settings.public_values, failure)
     if diagnosis is None or deadline.is_stopped:
-        return {"failure": failure, "diagnosis": diagnosis}
-    search = Search(connection, message, failure, deadline, progress.begin_search)
-    fix, attempts = search.run(diagnosis.fix)
+        return replace(examination, diagnosis=diagnosis)
+    fix, attempts = find_fix(connection, message, failure, diagnosis.fix, progress)
     diagnosis = diagnose_port(diagnosis, {**_on_this_port(attempts), settings.security: failure})
     diagnosis = diagnose_ports(diagnosis, failure, [one.failure for one in attempts])
     presented = trust.look(settings, failure, deadline)
-    return {
-        "failure": failure, "diagnosis": diagnosis, "fix": fix, "attempts": attempts, "presented": presented,
-    }  # fmt: skip
+    return replace(
+        examination, seconds=progress.seconds, diagnosis=diagnosis, fix=fix, attempts=attempts, presented=presented
+    )
 
 
 def _on_this_port(attempts: Sequence[Attempt]) -> dict[str, Failure]:
