@@ -77,11 +77,12 @@ def to_pem(certificates: Iterable[x509.Certificate]) -> str:
 
 def without(pem: str, fingerprints: Collection[str]) -> str:
     """Return a PEM text without the certificates that have these fingerprints; as it is if it can't be read."""
-    with suppress(ValueError):
-        return (
-            to_pem(one for one in parse(pem) if fingerprint(one) not in fingerprints) if pem and fingerprints else pem
-        )
-    return pem
+    if not fingerprints:
+        return pem
+    try:
+        return to_pem(one for one in parse(pem) if fingerprint(one) not in fingerprints)
+    except ValueError:
+        return pem
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -1,6 +1,7 @@
 """Hosts by IP address or name."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -12,6 +13,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # themselves (before Python 3.11.10), that of Azure, and relays to 6to4.
 _NOT_PUBLIC = [ipaddress.IPv4Network(one) for one in ("192.0.0.0/24", "168.63.129.16", "192.88.99.0/24")]
 
+# RFC 5321, 4.1.2: labels of letters, digits and hyphens; at least two of them, and not those of an IP address.
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{4,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.IGNORECASE)
+
 
 def parse_ip_address(host: str) -> IpAddress | None:
     """Return the IP address that a host is given by; None for a name."""
@@ -19,6 +24,11 @@ def parse_ip_address(host: str) -> IpAddress | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_internet_name(text: str) -> bool:
+    """Return whether a text may be the name of a host on the internet, in ASCII."""
+    return _HOST_NAME.fullmatch(text) is not None
 
 
 def is_within(host: str, ends: Iterable[str]) -> bool:

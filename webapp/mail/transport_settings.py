@@ -1,6 +1,5 @@
 """From a mail server, saved or not, to what a connection to it needs."""
 
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ import idna
 
 from webapp.core.app_state import AppState
 from webapp.core.deadlines import Deadline
+from webapp.core.hosts import is_internet_name
 from webapp.core.tls import Trust
 from webapp.mail.grants import service as grants
 from webapp.mail.grants import token_source
@@ -21,9 +21,6 @@ from webapp.mail.transport.settings import TransportSettings
 from webapp.providers.registry import get_providers
 from webapp.settings.service import General
 
-# RFC 5321, 4.1.2: labels of letters, digits and hyphens; at least two of them, and not those of an IP address.
-_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-HOST_NAME = re.compile(rf"(?=.{{4,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
 # Top-level domains without hosts on the internet (RFC 6761; RFC 6762, G; ICANN's .internal; those of reverse look-ups).
 LOCAL_DOMAINS = frozenset(
     {"arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
@@ -67,7 +64,7 @@ def ehlo_name(general: General, mail_from: str) -> str:
     for name in _candidates(general, mail_from):
         with suppress(idna.IDNAError):
             name = ascii_domain(name)
-        if HOST_NAME.fullmatch(name.casefold()) and name.casefold().rpartition(".")[2] not in LOCAL_DOMAINS:
+        if is_internet_name(name) and name.casefold().rpartition(".")[2] not in LOCAL_DOMAINS:
             return name
     return ""
 

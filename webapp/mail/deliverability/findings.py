@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from flask_babel import gettext as _
+
+from webapp.core.resolver import LookupFailed
 from webapp.mail.mime import bare_address
 from webapp.mail.models import MailServer
 from webapp.providers import Dns, Provider, Text
@@ -89,3 +92,13 @@ class Sender:
     def dns(self) -> Dns | None:
         """What the service declares; None for any other server."""
         return self.provider.dns
+
+
+def not_looked_up(subject: str, error: LookupFailed) -> Finding:
+    """Return the finding of a failed lookup, which says nothing of what there is."""
+    text = _(
+        "This could not be looked up: the name servers gave no answer for %(name)s (%(kind)s).",
+        name=error.name,
+        kind=error.kind,
+    )
+    return Finding(subject, Level.UNKNOWN, text)

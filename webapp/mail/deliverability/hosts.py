@@ -8,7 +8,7 @@ from webapp.core import formatting
 from webapp.core.hosts import IpAddress, parse_ip_address
 from webapp.core.resolver import LookupFailed, Resolver, reverse_name
 from webapp.mail.deliverability import spf
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
+from webapp.mail.deliverability.findings import Finding, Level, Record, Sender, not_looked_up
 
 
 async def check_mx(resolver: Resolver, domain: str) -> Finding:
@@ -77,16 +77,6 @@ async def _check_address(resolver: Resolver, sender: Sender, address: IpAddress)
         reverse_name(address), "PTR", value, _("The value is the host name of the server, with a dot at the end.")
     )
     return Finding("ptr", Level.WARNING, text, [record], names)
-
-
-def not_looked_up(subject: str, error: LookupFailed) -> Finding:
-    """Return the finding of a failed lookup, which says nothing of what there is."""
-    text = _(
-        "This could not be looked up: the name servers gave no answer for %(name)s (%(kind)s).",
-        name=error.name,
-        kind=error.kind,
-    )
-    return Finding(subject, Level.UNKNOWN, text)
 
 
 async def _addresses(resolver: Resolver, host: str) -> bool:

@@ -11,8 +11,7 @@ from webapp.core.resolver import LookupFailed, Resolver, or_failure
 from webapp.mail.deliverability import dkim, dmarc, hosts, senders, spf
 from webapp.mail.deliverability.dkim import Key
 from webapp.mail.deliverability.dmarc import Policy
-from webapp.mail.deliverability.findings import Finding, Level, Sender
-from webapp.mail.deliverability.hosts import not_looked_up
+from webapp.mail.deliverability.findings import Finding, Level, Sender, not_looked_up
 from webapp.providers import Provider
 
 # For everything, whatever the network does.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
 from webapp.core import http_client
+from webapp.core.hosts import is_internet_name
 
 URLS = (
     "https://autoconfig.{domain}/mail/config-v1.1.xml",
@@ -18,7 +19,6 @@ URLS = (
 )
 MAX_SIZE = 64 * 1024
 SECURITY = {"SSL": "tls", "STARTTLS": "starttls"}
-_HOST = re.compile(r"(?=.{4,253}$)(?:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
 MAX_USERNAME = 320
 
 
@@ -50,11 +50,6 @@ def read(document: bytes, domain: str, address: str) -> Settings | None:
     return next((one for server in servers for one in _settings(server, domain, address)), None)
 
 
-def is_host(text: str) -> bool:
-    """Return whether a text is a host name on the internet, in ASCII."""
-    return _HOST.fullmatch(text) is not None
-
-
 def _parse(document: bytes) -> Xml.Element | None:
     if len(document) > MAX_SIZE:
         return None
@@ -71,7 +66,7 @@ def _parse(document: bytes) -> Xml.Element | None:
 def _settings(server: Xml.Element, domain: str, address: str) -> Iterator[Settings]:
     host = _text(server, "hostname").replace("%EMAILDOMAIN%", domain).lower()
     port, security = _text(server, "port"), SECURITY.get(_text(server, "socketType").upper())
-    usable = re.fullmatch(r"[1-9][0-9]{0,4}", port, re.ASCII) and int(port) <= 65535 and is_host(host)
+    usable = re.fullmatch(r"[1-9][0-9]{0,4}", port, re.ASCII) and int(port) <= 65535 and is_internet_name(host)
     if server.get("type", "smtp").lower() == "smtp" and security and usable:
         yield Settings(host, int(port), security, _username(_text(server, "username"), domain, address))
 

@@ -14,7 +14,7 @@ from functools import partial
 from webapp.core import domain_lists, email_addresses
 from webapp.core.domain_lists import NotADomain
 from webapp.core.email_addresses import comparison_key
-from webapp.core.hosts import is_within
+from webapp.core.hosts import is_internet_name, is_within
 from webapp.core.name_servers import NameServer
 from webapp.core.resolver import LookupFailed, Resolver, or_failure
 from webapp.core.text import trimmed
@@ -133,8 +133,8 @@ async def _by_srv(resolver: Resolver, asked: Asked, providers: Sequence[Provider
         records = sorted((await resolver.ask(name, "SRV")).records, key=lambda one: (one.priority, -one.weight))
         for record in records:
             host = str(record.target).rstrip(".").lower()
-            # The root means that there is no such service (RFC 2782), which is_host refuses as well.
-            if autoconfig.is_host(host) and record.port:
+            # The root means that there is no such service (RFC 2782), which is no name of a host.
+            if is_internet_name(host) and record.port:
                 settings = Settings(host, record.port, security, asked.address)
                 return _found(Source.SRV, name, settings, asked, providers)
     return None

@@ -61,19 +61,12 @@ def find(session: Session, secret: str, lock: bool = False) -> RoundTrip | None:
     return session.scalar(found.with_for_update() if lock else found)
 
 
-def arrived(session: Session, secret: str, notices: Iterable[Notice]) -> RoundTrip | None:
-    """Record that the email has arrived, and what was noticed; only once. None if there is no such round trip."""
+def arrived(session: Session, secret: str, notices: Iterable[Notice]) -> None:
+    """Record that the email has arrived, and what was noticed; only once, and only of a known round trip."""
     trip = find(session, secret, lock=True)
     if trip is not None and trip.arrived_at is None:
         trip.arrived_at = clock.now()
-        add_notices(trip, notices)
-    return trip
-
-
-def add_notices(trip: RoundTrip, notices: Iterable[Notice]) -> None:
-    """Add what was noticed, each thing once."""
-    new = [one for notice in notices if (one := notice.to_json()) not in trip.notices]
-    trip.notices = [*trip.notices, *new]
+        trip.notices = [one.to_json() for one in notices]
 
 
 def delete_old(session: Session, now: datetime) -> None:

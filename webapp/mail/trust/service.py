@@ -1,6 +1,6 @@
 """Look at the certificates of a mail server that aren't accepted, and find what would have them accepted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -114,13 +114,10 @@ def _candidates(trust: Trust, path: Sequence[x509.Certificate]) -> Iterator[Offe
         yield Offer(OfferKind.MACHINE, {"pinned_certificate": ""})
     if last is not own and certificates.is_authority(last):
         trusted = certificates.parse(trust.authorities) if trust.authorities else []
-        values = {"trusted_certificates": certificates.to_pem(_with(trusted, last)), "pinned_certificate": ""}
+        more = certificates.to_pem(trusted if last in trusted else [*trusted, last])
+        values = {"trusted_certificates": more, "pinned_certificate": ""}
         yield Offer(OfferKind.AUTHORITY, values, CertificateFacts.of(last))
     yield Offer(OfferKind.CERTIFICATE, {"pinned_certificate": certificates.to_pem([own])}, CertificateFacts.of(own))
-
-
-def _with(trusted: list[x509.Certificate], one: x509.Certificate) -> Iterable[x509.Certificate]:
-    return trusted if one in trusted else [*trusted, one]
 
 
 def _working(bare: TransportSettings, offers: Sequence[Offer], deadline: Deadline) -> Sequence[Offer]:
