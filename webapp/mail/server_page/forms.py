@@ -24,18 +24,9 @@ from webapp.core.certificates import MAX_PEM_LENGTH
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character
 from webapp.mail.redaction import Redactor
-from webapp.mail.server_page import fields as checks
-from webapp.mail.server_page import oauth_fields as oauth_checks
-from webapp.mail.server_page.fields import (
-    CertificateField,
-    CertificatesField,
-    DayField,
-    NumberField,
-    SecretTextField,
-    host_name,
-    if_used,
-    required,
-)
+from webapp.mail.server_page import checks, oauth_checks
+from webapp.mail.server_page.checks import host_name, if_used, required
+from webapp.mail.server_page.fields import CertificateField, CertificatesField, DayField, NumberField, SecretTextField
 from webapp.mail.servers import (
     CLIENT_CERTIFICATE,
     CLIENT_SECRETS,

@@ -18,7 +18,8 @@ from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
 from webapp.mail.server_page.form_state import FormState
-from webapp.mail.server_page.page import ENTERED_URLS, keep_authorization_failure
+from webapp.mail.server_page.grant_view import keep_authorization_failure
+from webapp.mail.server_page.page import ENTERED_URLS
 from webapp.mail.server_page.routes import blueprint, save_posted, url_of
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2

@@ -1,40 +1,33 @@
 """What the mail server page shows: the template's context, and where forms of the page may lead."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import session as cookie
 from flask_babel import format_date, format_decimal
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.core import certificates, clock, formatting
-from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.core.certificates import CertificateFacts
 from webapp.mail import servers
-from webapp.mail.diagnosis.descriptions import describe
-from webapp.mail.diagnosis.service import diagnose
-from webapp.mail.diagnosis.token_rules import concerns_redirect_uri
 from webapp.mail.doctor import report
 from webapp.mail.doctor.examination import Attempt, Examination, Fix
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.filling import is_unchanged
-from webapp.mail.grants import authorization, requests
+from webapp.mail.grants import authorization
 from webapp.mail.grants import service as grants
-from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
-from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.models import GrantStatus, MailServer
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.forms import MailServerForm
+from webapp.mail.server_page.grant_view import GrantView, grant_view, pop_authorization_failure
 from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, LIMITS, ROUTE, TRUST, EnteredServer
 from webapp.mail.service import can_work, stays_draft
-from webapp.mail.transcript import Stage
-from webapp.providers import Diagnosis, Failure, OAuth2, Provider
+from webapp.providers import OAuth2, Provider
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 
@@ -48,37 +41,6 @@ SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
 # Where forms may lead (CSP). A provider's URL that an administrator enters may be on this machine, to try one out.
 PROVIDERS = ("https:",)
 ENTERED_URLS = (*PROVIDERS, "http://127.0.0.1:*", "http://localhost:*")
-AUTHORIZATION_FAILURE = "authorization_failure"
-# In characters, of each text: the cookie has room for 4,000 in all.
-MAX_FAILURE_LENGTH = 500
-
-
-@dataclass(frozen=True)
-class GrantView:
-    """The saved grant, the device code that this browser asked for, and why the last renewal failed, if it did."""
-
-    grant: Grant | None = None
-    code: AuthorizationRequest | None = None
-    diagnosis: Diagnosis | None = None
-    error: str = ""
-
-    @property
-    def status(self) -> GrantStatus:
-        """The grant's status."""
-        return GrantStatus(self.grant.status) if self.grant is not None else GrantStatus.NONE
-
-
-@dataclass(frozen=True)
-class AuthorizationFailure:
-    """An authorization that ended without a grant. Some are about the redirect URI, which is then shown with it."""
-
-    diagnosis: Diagnosis
-    error: str
-
-    @property
-    def is_about_redirect_uri(self) -> bool:
-        """Whether the provider doesn't know the redirect URI."""
-        return concerns_redirect_uri(self.error)
 
 
 def page_context(state: FormState, result: FormResult, test: Examination | None = None) -> dict[str, Any]:
@@ -88,7 +50,7 @@ def page_context(state: FormState, result: FormResult, test: Examination | None 
     of_saved_provider = saved is not None and saved.provider == provider.key
     with app_state().database.read() as session:
         general = settings.general(session, app_state().config)
-        grant = _grant_view(session, saved)
+        grant = grant_view(session, saved)
         context = _servers_context(session, saved, primary)
         # Read anew: a test of it may have seen another certificate.
         expiry_dates = _expiry_dates(session, servers.by_id(session, saved.id) if saved else None)
@@ -109,7 +71,7 @@ def page_context(state: FormState, result: FormResult, test: Examination | None 
         "grant": grant if of_saved_provider else GrantView(),
         "discards_grant": grant.status is not GrantStatus.NONE,
         "keeps_grant_in_use": grant.status is GrantStatus.GENERATED and not is_draft,
-        "authorization_failure": _pop_authorization_failure(saved),
+        "authorization_failure": pop_authorization_failure(saved),
         "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
         "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
         "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
@@ -178,36 +140,6 @@ def form_targets(provider: Provider) -> Sequence[str]:
     if not isinstance(method, OAuth2):
         return ()
     return PROVIDERS if method.token_url else ENTERED_URLS
-
-
-def keep_authorization_failure(error: OAuthError) -> None:
-    """Have the page that is shown next explain this failure."""
-    params = {name: value[:MAX_FAILURE_LENGTH] for name, value in error.params.items()}
-    cookie[AUTHORIZATION_FAILURE] = [error.code, params, error.reply[:MAX_FAILURE_LENGTH]]
-
-
-def _pop_authorization_failure(saved: MailServer | None) -> AuthorizationFailure | None:
-    """Return the failure that was kept for this page, once."""
-    kept = cookie.pop(AUTHORIZATION_FAILURE, None)
-    if kept is None:
-        return None
-    code, params, reply = kept
-    failure = Failure(Stage.TOKEN, code, params, reply)
-    provider, values = (saved.provider, saved.public_values) if saved else ("", {})
-    diagnosis = diagnose(provider, values, failure)
-    return AuthorizationFailure(diagnosis, describe(failure)) if diagnosis else None
-
-
-def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
-    grant = grants.get(session, saved.id) if saved is not None else None
-    if saved is None or grant is None:
-        return GrantView()
-    diagnosis, error = None, ""
-    if grant.failure is not None:
-        diagnosis, error = diagnose(saved.provider, saved.public_values, grant.failure), describe(grant.failure)
-    session_id = current_actor().session_id
-    code = session.scalar(requests.waiting(saved.id, session_id)) if session_id is not None else None
-    return GrantView(grant, code, diagnosis, error)
 
 
 def _expiry_dates(session: Session, saved: MailServer | None) -> list[Expiry]:

@@ -25,7 +25,8 @@ from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.places import CannotBeFirst
 from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
-from webapp.mail.server_page.page import form_targets, keep_authorization_failure, page_context
+from webapp.mail.server_page.grant_view import keep_authorization_failure
+from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.server_page.progress import Tested
 from webapp.mail.service import Saved
 from webapp.mail.transcript import stage_label
