@@ -161,7 +161,7 @@ def invite(walker: Walker, site: Site, inbox: Inbox) -> Mail:
     walker.open(f"{site.url}/users/new")
     walker.fill(email=f"{uuid4().hex[:8]}@people.example", name="Eve", send_activation="mail")
     walker.press("Create")
-    return inbox.wait(before + 1, seconds=30)[-1]
+    return inbox.wait(before + 1)[-1]
 
 
 def files_with(site: Site, secrets: list[str]) -> list[str]:

@@ -43,7 +43,7 @@ def test_a_silent_family_is_named_and_does_not_hold_up_the_other(
     monkeypatch.setattr("webapp.core.address_families.PATIENCE", 0.2)
     began, port = time.monotonic(), listener.getsockname()[1]
     routes = connect_each(of(socket.AF_INET6, "::1", silent) + of(socket.AF_INET, "127.0.0.1", port), 30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert [(route.family, route.addresses, bool(route.sock)) for route in routes] == [
         ("IPv6", ["::1"], False), ("IPv4", ["127.0.0.1"], True),
     ]  # fmt: skip

@@ -108,7 +108,7 @@ def test_a_thread_that_comes_while_another_waits_leaves_the_work_to_that_one(
     with ThreadPoolExecutor(3) as pool:
         first, waiting = (pool.submit(get_runner(app).run, job) for _ in range(2))
         time.sleep(0.2)
-        pool.submit(get_runner(app).run, job).result(1)
+        pool.submit(get_runner(app).run, job).result(4)
         assert not any(one.done() for one in (first, waiting))
         release.set()
     assert len(runs) == 2

@@ -25,7 +25,7 @@ KILLS = 2
 MESSAGES = 400
 # Seconds after its start in which a worker sends the first message; in twice that it has sent what dead ones left,
 # whose leases last longer.
-SOON = 5
+SOON = 8
 
 
 @pytest.fixture

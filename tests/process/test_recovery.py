@@ -138,7 +138,7 @@ class TestPostgreSQL:
         with postgresql.shut_down(), pytest.raises(OperationalError):
             enqueue()
         enqueue()
-        inbox.wait(2, seconds=20)
+        inbox.wait(2)
 
     @pytest.mark.usefixtures("_worker")
     def test_messages_in_flight_when_it_is_stopped_go_out_and_at_most_one_does_twice(

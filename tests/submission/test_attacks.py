@@ -72,9 +72,9 @@ def test_a_long_line_is_refused_by_its_number_and_the_connection_goes_on(client:
 def test_lines_as_long_as_allowed_are_read_as_fast_as_others() -> None:
     content = Content(30_000_000, Budget(30_000_000))
     content.feed((b"x" * 998 + b"\r\n") * 2000 + b".\r\n")
-    began = time.process_time()
+    began = time.thread_time()
     assert len(content.finished()) == 2_000_000
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_a_line_far_beyond_the_limit_is_refused_and_one_without_end_is_cut_off(client: Wire) -> None:
@@ -183,4 +183,4 @@ def test_a_client_that_does_nothing_is_cut_off(connect: Connect, monkeypatch: py
     wire = connect()
     started = time.monotonic()
     assert wire.reply().startswith("421 4.4.2 Nobody authenticated")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10

@@ -97,7 +97,7 @@ class Inbox:
         assert self.messages, "the inbox is empty"
         return self.messages[-1]
 
-    def wait(self, number: int, seconds: float = 10) -> list[Mail]:
+    def wait(self, number: int, seconds: float = 30) -> list[Mail]:
         """Wait until another process has sent `number` emails, and return them."""
         deadline = time.monotonic() + seconds
         while len(self.messages) < number and time.monotonic() < deadline:

@@ -99,9 +99,9 @@ def test_a_link_works_with_what_a_mail_program_takes_along(
 
 
 def test_a_very_long_link_is_refused_at_once(stranger: Browser) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert stranger.get(f"/activate/{'.' * 60_000}a").status_code == 404
-    assert time.monotonic() - started < 3
+    assert time.thread_time() - started < 3
 
 
 @BOTH

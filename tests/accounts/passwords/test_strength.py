@@ -21,13 +21,13 @@ def test_every_text_of_zxcvbn_has_a_translation_of_ours() -> None:
 def test_a_password_with_countless_readings_is_estimated_quickly() -> None:
     begun = time.thread_time()
     estimate("4@8({[<369|1!17$5+0%24@8({[<369|1!17$5+0%2")
-    assert time.thread_time() - begun < 0.7
+    assert time.thread_time() - begun < 2
 
 
 def test_only_the_start_of_a_very_long_password_is_estimated() -> None:
     begun = time.thread_time()
     assert estimate("a" * MAX_ESTIMATED_LENGTH + "kxvqpwzj" * 10_000).is_guessable
-    assert time.thread_time() - begun < 0.7
+    assert time.thread_time() - begun < 2
 
 
 def test_frequently_leaked_passwords_are_guessable() -> None:

@@ -59,7 +59,7 @@ def test_a_name_server_without_an_answer_ends_the_check_in_time(
     monkeypatch.setattr("webapp.mail.deliverability.service.SECONDS", 0.4)
     start = time.monotonic()
     found = check(MX, faults={"shop.example": fault})
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 6
     assert levels(found)["spf"] == "unknown"
 
 

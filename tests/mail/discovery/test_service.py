@@ -113,7 +113,7 @@ def test_name_servers_without_an_answer_are_told_from_nothing_found(
     monkeypatch.setattr("webapp.mail.discovery.service.SECONDS", 0.5)
     start = time.monotonic()
     assert find("shop.example", {}, {"shop.example": "silent"}) == NotFound(unanswered=True)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 6
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,10 @@ def test_of_a_long_line_the_beginning_is_shown() -> None:
 
 
 def test_a_hostile_text_takes_no_time() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     for piece in ("a", "@", "a@", '"', '\\"', "%40", "a" * 19 + " "):
         shareable(piece * (400_000 // len(piece)), NAMES)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(

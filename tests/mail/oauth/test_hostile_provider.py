@@ -22,10 +22,10 @@ BROKEN = "\ud800\x00"
 def test_an_endless_error_description_takes_no_time(owner: GrantOwner, description: str) -> None:
     owner.save()
     owner.provider.answers = {"error": "invalid_grant", "error_description": description}
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(TokenRefused) as caught:
         owner.authorize()
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
     assert len(str(caught.value)) <= 1000
 
 

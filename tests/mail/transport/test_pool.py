@@ -1,7 +1,6 @@
 """Connections that are kept for the next emails."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.mail.conftest import later, settings_for
+from tests.support.running import until
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.mail.mime import WireEmail
@@ -55,14 +55,6 @@ def send(pool: ConnectionPool, server: ScriptedServer, keep: bool = True) -> Kep
     return connection
 
 
-def wait_for(done: Callable[[], bool]) -> None:
-    """Wait until something is so, for five seconds at most."""
-    end = time.monotonic() + 5
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_a_connection_serves_one_run_after_the_other(pool: ConnectionPool, scripted: Scripted) -> None:
     server = scripted()
     send(pool, server)
@@ -83,7 +75,7 @@ def test_other_settings_get_a_connection_of_their_own(pool: ConnectionPool, scri
 def test_a_connection_that_nobody_asks_for_is_closed(app: Flask, scripted: Scripted) -> None:
     server = scripted()
     send(ConnectionPool(idle_seconds=0.05), server)
-    wait_for(lambda: "QUIT" in server.commands)
+    until(lambda: "QUIT" in server.commands)
 
 
 @pytest.mark.parametrize("keep", [True, False])
