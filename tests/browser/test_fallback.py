@@ -14,7 +14,7 @@ from tests.support.inbox import Inbox, running_inbox
 from tests.support.running import until
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.outbox import circuits, service
+from webapp.outbox import circuit_breaker, service
 from webapp.outbox.server_states import ServerStates, server_states
 
 PASSWORD = "the first long sentence 7"
@@ -82,7 +82,7 @@ def _send(state: AppState, recipient: str) -> None:
 def _try_now(state: AppState) -> None:
     """Have the worker try servers in trouble, as if their pauses were over."""
     with state.database.transaction() as session:
-        circuits.try_now(session, clock.now())
+        circuit_breaker.try_now(session, clock.now())
 
 
 def _states(state: AppState) -> ServerStates:

@@ -18,7 +18,7 @@ from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.monitoring.metrics import render
 from webapp.monitoring.state import full_state
-from webapp.outbox import circuits
+from webapp.outbox import circuit_breaker
 from webapp.outbox.kinds import PreparedMessage
 from webapp.outbox.models import Message
 from webapp.outbox.preparation import prepare
@@ -55,8 +55,8 @@ def fail_twice(state: AppState) -> FailTwice:
     def fail_twice(server_id: int) -> None:
         for _ in range(2):
             with state.database.transaction() as session:
-                circuits.try_now(session, clock.now())
-                circuits.failed(session, server_id, REFUSED, clock.now())
+                circuit_breaker.try_now(session, clock.now())
+                circuit_breaker.failed(session, server_id, REFUSED, clock.now())
         delivery.deliver_due(state)
 
     return fail_twice
@@ -91,7 +91,7 @@ def test_the_second_failure_in_a_row_and_the_end_are_announced_once(
     assert event["text"] == "The mail server Main is failing. Email goes through Spare."
     assert (event["mail_server"]["name"], event["sent_by"], event["cause"]["stage"]) == ("Main", "Spare", "connect")
     with state.database.transaction() as session:
-        circuits.well(session, servers[0], clock.now())
+        circuit_breaker.well(session, servers[0], clock.now())
     delivery.deliver_due(state)
     assert receiver.types == ["mail_server.in_trouble", "mail_server.well"]
     kinds = ("mail_server_in_trouble", "mail_server_well")
@@ -117,10 +117,10 @@ def test_one_failure_is_not_announced_although_several_connections_had_it(
 ) -> None:
     for _connection in range(3):
         with state.database.transaction() as session:
-            circuits.failed(session, servers[0], REFUSED, clock.now())
+            circuit_breaker.failed(session, servers[0], REFUSED, clock.now())
     assert "Email goes through" not in administrator.get("/").text
     with state.database.transaction() as session:
-        circuits.well(session, servers[0], clock.now())
+        circuit_breaker.well(session, servers[0], clock.now())
     delivery.deliver_due(state)
     assert (receiver.types, _emails(state.database)) == ([], [])
 
@@ -134,7 +134,7 @@ def test_where_no_server_is_well_the_alarm_alone_says_so(
     assert receiver.types == ["mail_server.in_trouble"]
     assert "Email goes through" not in administrator.get("/").text
     with database.transaction() as session:
-        circuits.well(session, servers[0], clock.now())
+        circuit_breaker.well(session, servers[0], clock.now())
     fail_twice(servers[1])
     # While nothing else sent, its trouble was not announced.
     assert receiver.types[1:] == ["mail_server.well", "mail_server.in_trouble"]

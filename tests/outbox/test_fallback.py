@@ -22,7 +22,7 @@ from webapp.mail import places, servers
 from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.signals import mail_server_saved, mail_server_works
-from webapp.outbox import circuits, probes
+from webapp.outbox import circuit_breaker, probes
 from webapp.outbox import service as outbox
 from webapp.outbox.connection import Connections, ReusableConnection, saved_settings
 from webapp.outbox.delivery import deliver_due
@@ -214,8 +214,8 @@ def test_a_connection_from_before_the_trouble_does_not_show_that_it_is_over(
         deliver_due(app, connections=kept)
         first.close()
         with state.database.transaction() as session:
-            circuits.failed(session, first_id, Failure("connect", "connection_refused"), clock.now())
-            circuits.try_now(session, clock.now())
+            circuit_breaker.failed(session, first_id, Failure("connect", "connection_refused"), clock.now())
+            circuit_breaker.try_now(session, clock.now())
         probes.probe_all(state, kept, clock.now())
     trouble = trouble_of(first_id)
     assert trouble is not None
@@ -274,16 +274,16 @@ def test_a_server_that_goes_up_and_down_is_announced_three_times_an_hour(
 ) -> None:
     server_id, _sender = use_servers(None, None)
     announced = []
-    for _ in range(circuits.ANNOUNCEMENTS.times + 1):
+    for _ in range(circuit_breaker.ANNOUNCEMENTS.times + 1):
         with database.transaction() as session:
-            circuits.well(session, server_id, clock.now())
-        for _failure in range(circuits.ANNOUNCED_AFTER):
+            circuit_breaker.well(session, server_id, clock.now())
+        for _failure in range(circuit_breaker.ANNOUNCED_AFTER):
             end_pauses()
             with database.transaction() as session:
-                circuits.failed(session, server_id, Failure("data", "connection_closed"), clock.now())
+                circuit_breaker.failed(session, server_id, Failure("data", "connection_closed"), clock.now())
         trouble = trouble_of(server_id)
         announced.append(trouble is not None and trouble.announced_at is not None)
-    assert announced == [*[True] * circuits.ANNOUNCEMENTS.times, False]
+    assert announced == [*[True] * circuit_breaker.ANNOUNCEMENTS.times, False]
 
 
 @pytest.mark.one_database

@@ -30,8 +30,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from webapp.core.database import UtcDateTime
 from webapp.outbox import attempts, statistics
-from webapp.outbox.lanes import EVERYTHING, Lane
 from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, identity_of
+from webapp.outbox.routing import EVERYTHING, Route
 from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
 
@@ -94,17 +94,17 @@ _COLUMNS = [getattr(Message, name) for name in Claimed._fields]
 
 
 def claim(
-    session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None, lane: Lane = EVERYTHING
+    session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None, route: Route = EVERYTHING
 ) -> list[Claimed]:
-    """Take the messages of a lane that have been due for longest; nobody else gets them until their leases expire.
+    """Take the messages of a route that have been due for longest; nobody else gets them until their leases expire.
 
     Bulk ones come last, and are no more than make `bulk_size` with the others. Among those due since the same time,
     the one with the fewest attempts comes first, so that a message that keeps failing comes last.
     """
-    claimed = _claim(session, now, size, run, False, lane)
+    claimed = _claim(session, now, size, run, False, route)
     bulk_left = min(size, size if bulk_size is None else bulk_size) - len(claimed)
     if bulk_left > 0:
-        claimed += _claim(session, now, bulk_left, run, True, lane)
+        claimed += _claim(session, now, bulk_left, run, True, route)
     return claimed
 
 
@@ -230,20 +230,19 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
     return min(step, limit) * _jitter.uniform(0.8, 1.2)
 
 
-def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool, lane: Lane) -> list[Claimed]:
+def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool, route: Route) -> list[Claimed]:
     values = {"at": now, "until": now + LEASE, "size": size, "run": run}
-    claimed = session.connection().execute(_claiming(bulk, lane), values)
+    claimed = session.connection().execute(_claiming(bulk, route), values)
     return sorted((Claimed(*row) for row in claimed), key=lambda one: (one.next_attempt_at, one.attempts, one.id))
 
 
 @lru_cache(maxsize=64)
-def _claiming(bulk: bool, lane: Lane) -> ReturningUpdate[Any]:
+def _claiming(bulk: bool, route: Route) -> ReturningUpdate[Any]:
     """Return the statement that claims. Building one takes longer than running it."""
     now = bindparam("at", type_=UtcDateTime())
-    in_lane = () if lane.condition is None else (lane.condition,)
     due = (
         select(Message.id)
-        .where(IS_QUEUED, Message.next_attempt_at <= now, Message.bulk == bulk, *in_lane)
+        .where(IS_QUEUED, Message.next_attempt_at <= now, Message.bulk == bulk, *route.conditions)
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(bindparam("size", type_=Integer()))
         .with_for_update(skip_locked=True)

@@ -21,10 +21,10 @@ from webapp.mail.revisions import outcomes
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.pool import ConnectionPool, KeptConnection
 from webapp.mail.transport.settings import TransportSettings
-from webapp.outbox import circuits, lanes
+from webapp.outbox import circuit_breaker, routing
 from webapp.outbox.claims import LocalStage
-from webapp.outbox.lanes import Bound, Lane
 from webapp.outbox.models import ServerTrouble
+from webapp.outbox.routing import Binding, Route
 from webapp.providers import Failure
 from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import General, general
@@ -64,23 +64,21 @@ class CurrentSettings:
 
     def same_as(self, other: "CurrentSettings") -> bool:
         """Return whether these are the same settings."""
-        if self.server is None or other.server is None:
-            return False
-        same_server = (self.server.id, self.server.updated_at) == (other.server.id, other.server.updated_at)
-        return same_server and self._more == other._more
+        return self.server is not None and self._identity == other._identity
 
     @property
-    def _more(self) -> tuple[object, ...]:
-        return self.general, self.granted_at, self.identified_by
+    def _identity(self) -> tuple[object, ...]:
+        of_server = (self.server.id, self.server.updated_at) if self.server else None
+        return of_server, self.general, self.granted_at, self.identified_by
 
 
 @dataclass(frozen=True)
 class SavedSettings:
-    """The settings that are saved at this moment: those of all servers, their lanes, and which are in trouble."""
+    """The settings that are saved at this moment: those of all servers, their routes, and which are in trouble."""
 
     general: General
     servers: dict[int, CurrentSettings]
-    lanes: list[Lane]
+    routes: list[Route]
     troubles: dict[int, ServerTrouble]
 
     @property
@@ -88,10 +86,10 @@ class SavedSettings:
         """The servers, in order."""
         return [one.server for one in self.servers.values() if one.server is not None]
 
-    def in_order(self, lane: Lane, now: datetime) -> list[CurrentSettings]:
-        """Return the servers to try for a message, in order: those that are well, or else all of the lane."""
-        well = [id_ for id_ in lane.server_ids if not circuits.is_paused(self.troubles.get(id_), now)]
-        return [self.servers[id_] for id_ in well or lane.server_ids] or [CurrentSettings(self.general)]
+    def in_order(self, route: Route, now: datetime) -> list[CurrentSettings]:
+        """Return the servers to try for a message, in order: those that are well, or else all of the route."""
+        well = [id_ for id_ in route.server_ids if not circuit_breaker.is_paused(self.troubles.get(id_), now)]
+        return [self.servers[id_] for id_ in well or route.server_ids] or [CurrentSettings(self.general)]
 
 
 def saved_settings(session: Session, state: AppState) -> SavedSettings:
@@ -100,16 +98,17 @@ def saved_settings(session: Session, state: AppState) -> SavedSettings:
     rows = session.execute(_SERVERS).all()
     first = rows[0][0].mail_from if rows else ""
     found = {server.id: CurrentSettings(present, server, granted_at, first) for server, granted_at, _ in rows}
-    bound = (Bound(server.id, server.for_domains, server.for_applications) for server, *_more in rows)
-    arranged = lanes.arrange(session, bound)
-    return SavedSettings(present, found, arranged, {server.id: trouble for server, _, trouble in rows if trouble})
+    bindings = (Binding(server.id, server.for_domains, server.for_applications) for server, *_more in rows)
+    routes = routing.routes_by(session, bindings)
+    return SavedSettings(present, found, routes, {server.id: trouble for server, _, trouble in rows if trouble})
 
 
 @dataclass(frozen=True)
-class Route:
+class ReadySettings:
     """What was made of settings: how to connect, and how to compose."""
 
     settings: CurrentSettings
+    server: MailServer
     transport: TransportSettings
     composer: Composer
 
@@ -120,7 +119,7 @@ class Connections:
     def __init__(self, state: AppState) -> None:
         self.pool = ConnectionPool()
         self._state = state
-        self._routes: dict[int, Route] = {}
+        self._ready: dict[int, ReadySettings] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -134,31 +133,29 @@ class Connections:
         """Close the connections that nobody uses now, and the others when they are given back."""
         self.pool.close()
 
-    def route(self, settings: CurrentSettings) -> Route:
+    def ready(self, settings: CurrentSettings) -> ReadySettings:
         """Return what these settings mean, made once. Raises NotReady."""
         if settings.server is None:
             raise NotReady("no_mail_server")
-        route = self._routes.get(settings.server.id)
-        if route is None or not route.settings.same_as(settings):
-            route = self._routes[settings.server.id] = _make_route(settings, settings.server, self._state)
-        return route
+        ready = self._ready.get(settings.server.id)
+        if ready is None or not ready.settings.same_as(settings):
+            ready = self._ready[settings.server.id] = _make_ready(settings, settings.server, self._state)
+        return ready
 
-    def connect(self, route: Route, anew: bool = False) -> KeptConnection:
+    def connect(self, ready: ReadySettings, anew: bool = False) -> KeptConnection:
         """Return a connection that nobody else uses, one of those kept or a new one. Raises DeliveryError, NotReady."""
-        server, make = route.settings.server, KeptConnection if anew else self.pool.acquire
+        make = KeptConnection if anew else self.pool.acquire
         try:
-            return make(route.transport, (server.id, route.settings.granted_at) if server else None)
+            return make(ready.transport, (ready.server.id, ready.settings.granted_at))
         except DeliveryError as error:
-            if server is not None:
-                outcomes.failed(self._state.database, server, error.failure)
+            outcomes.failed(self._state.database, ready.server, error.failure)
             raise
         except Exception as error:  # an unforeseen problem with the settings must not end messages
             raise _unusable(error) from error
 
-    def record_success(self, route: Route) -> None:
+    def record_success(self, ready: ReadySettings) -> None:
         """Record that an email went out with these settings."""
-        if route.settings.server is not None:
-            outcomes.worked(self._state.database, route.settings.server)
+        outcomes.worked(self._state.database, ready.server)
 
     def record_certificate(self, settings: CurrentSettings, kept: KeptConnection) -> None:
         """Record the certificate that the server presented, if that is worth it."""
@@ -173,7 +170,7 @@ class ReusableConnection:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._route: Route | None = None
+        self._ready: ReadySettings | None = None
         self._kept: KeptConnection | None = None
         self._has_sent = False
 
@@ -188,49 +185,49 @@ class ReusableConnection:
     @property
     def provider(self) -> str:
         """The key of the provider, empty if the settings were unusable."""
-        return self._route.transport.provider.key if self._route else ""
+        return self._ready.transport.provider.key if self._ready else ""
 
     @property
     def composer(self) -> Composer:
         """What composes emails with the settings that it was opened with."""
-        if self._route is None:
+        if self._ready is None:
             raise RuntimeError("the connection is not open")
-        return self._route.composer
+        return self._ready.composer
 
     def open(self, settings: CurrentSettings) -> None:
         """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
-        is_same = self._route is not None and self._route.settings.same_as(settings)
+        is_same = self._ready is not None and self._ready.settings.same_as(settings)
         if is_same and self._kept is not None and self._kept.is_fresh:
             return
         self._release()
-        self._route = self._connections.route(settings)
-        self._kept = self._connections.connect(self._route)
+        self._ready = self._connections.ready(settings)
+        self._kept = self._connections.connect(self._ready)
         self._has_sent = self._kept.is_worth_keeping
         self._connections.record_certificate(settings, self._kept)
 
     def send(self, email: WireEmail, not_after: datetime) -> str:
         """Send one email, by `not_after` or not at all; return the server's reply. Raises DeliveryError."""
-        if self._kept is None or self._route is None:
+        if self._kept is None or self._ready is None:
             raise RuntimeError("the connection is not open")
         reply = self._kept.deliver(email, not_after)
         if not self._has_sent:
             self._has_sent = True
-            self._connections.record_success(self._route)
+            self._connections.record_success(self._ready)
         return reply
 
     @property
     def _keeps(self) -> bool:
         """Whether the connection is kept; if their number is limited, no other worker must wait for an idle one."""
-        server = self._route.settings.server if self._route else None
+        server = self._ready.server if self._ready else None
         return server is not None and service.limits(server.provider, *server.lowered_limits).connections is None
 
     def _release(self) -> None:
         if self._kept is not None:
             self._connections.pool.release(self._kept, keep=self._keeps)
-        self._kept = self._route = None
+        self._kept = self._ready = None
 
 
-def _make_route(settings: CurrentSettings, server: MailServer, state: AppState) -> Route:
+def _make_ready(settings: CurrentSettings, server: MailServer, state: AppState) -> ReadySettings:
     try:
         transport = transport_settings.load(server, state, settings.general)
         headers = transport.provider.headers
@@ -241,7 +238,7 @@ def _make_route(settings: CurrentSettings, server: MailServer, state: AppState) 
         raise NotReady("cannot_unseal") from error
     except Exception as error:
         raise _unusable(error) from error
-    return Route(settings, transport, composer)
+    return ReadySettings(settings, server, transport, composer)
 
 
 def _unusable(error: Exception) -> NotReady:

@@ -4,15 +4,14 @@ After a crash between any two of these, a message is still queued: its claim is 
 Only a crash in the moment between the server's reply and the mark sends it twice; so may the server by breaking the
 connection instead of replying to the message. Both copies have the same link and Message-ID.
 
-Where a failure is one that another server may not have, the message goes by the next server of its lane at once.
+Where a failure is one that another server may not have, the message goes by the next server of its route at once.
 """
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 
 import structlog
@@ -26,24 +25,25 @@ from webapp.mail.mime import WireEmail
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import MAX_ERROR_LENGTH
 from webapp.mail.transport.errors import DeliveryError
-from webapp.outbox import claims, courses, failures, limits, recipients, suspension
+from webapp.outbox import claims, failures, fallback, limits, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import (
     Connections,
+    CurrentSettings,
     NotReady,
     ReusableConnection,
     SavedSettings,
     saved_settings,
 )
-from webapp.outbox.courses import Course, Offer
 from webapp.outbox.failures import Failed
+from webapp.outbox.fallback import Offer
 from webapp.outbox.kinds import PreparedMessage, Unwanted, find_kind
-from webapp.outbox.lanes import Lane, Selection
 from webapp.outbox.models import MessageState
 from webapp.outbox.preparation import Outcome, prepare
 from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.records import Records
+from webapp.outbox.routing import Route
 from webapp.outbox.submissions.contents import StoredEmails
 from webapp.providers import Failure
 
@@ -80,7 +80,7 @@ def deliver_due(
 
 
 class DeliveryRun:
-    """Delivers everything that is due, a batch of one lane after the other, over one connection at a time."""
+    """Delivers everything that is due, a batch of one route after the other, over one connection at a time."""
 
     def __init__(self, state: AppState, name: str, connections: Connections, stopping: Callable[[], bool]) -> None:
         self._state = state
@@ -90,11 +90,10 @@ class DeliveryRun:
         self._connection = ReusableConnection(connections)
         self._stored = StoredEmails(state)
         self._saved: SavedSettings
-        # The lane of the batch, and the server in use with those that are tried after it.
-        self._lane: Lane
-        self._course: Course
-        # When each lane had its last turn.
-        self._turns: dict[Selection | None, float] = {}
+        # The server in use, and those of the route that are tried after it.
+        self._servers: Sequence[CurrentSettings]
+        # When each route had its last turn.
+        self._turns: dict[Route, float] = {}
         self._leased_until: datetime
         self._size = 1
         self._is_slow = False
@@ -128,25 +127,24 @@ class DeliveryRun:
         self._records.is_open = bool(claimed)
         return claimed
 
-    def _offers(self, session: Session, now: datetime) -> list[tuple[Lane, list[Offer]]]:
-        """Return the lanes of which something may be sent, the one whose last turn is longest ago first."""
+    def _offers(self, session: Session, now: datetime) -> list[tuple[Route, list[Offer]]]:
+        """Return the routes of which something may be sent, the one whose last turn is longest ago first."""
         if limited := [one for one in self._saved.saved_servers if limits.has_limits(one)]:
             limits.lock(session, limited)
         found = [
-            (lane, courses.offers(session, self._saved, lane, now, self._name, self._size))
-            for lane in self._saved.lanes
+            (route, fallback.offers(session, self._saved, route, now, self._name, self._size))
+            for route in self._saved.routes
         ]
-        return sorted(found, key=lambda one: self._turns.get(one[0].selection, 0.0))
+        return sorted(found, key=lambda one: self._turns.get(one[0], 0.0))
 
-    def _claim_first(self, session: Session, offered: list[tuple[Lane, list[Offer]]], now: datetime) -> list[Claimed]:
-        """Claim for the first lane in which something is due that its servers may take."""
-        for lane, offers in offered:
-            suspension.suspend_new(session, now, lane)
+    def _claim_first(self, session: Session, offered: list[tuple[Route, list[Offer]]], now: datetime) -> list[Claimed]:
+        """Claim for the first route in which something is due that its servers may take."""
+        for route, offers in offered:
+            suspension.suspend_new(session, now, route)
             for offer in offers:
-                if claimed := claims.claim(session, now, offer.size, self._name, offer.bulk_size, lane):
-                    self._lane = self._records.lane = lane
-                    self._course = offer.course
-                    self._turns[lane.selection] = time.monotonic()
+                if claimed := claims.claim(session, now, offer.size, self._name, offer.bulk_size, route):
+                    self._records.route, self._servers = route, offer.servers
+                    self._turns[route] = time.monotonic()
                     return claimed
         return []
 
@@ -177,11 +175,11 @@ class DeliveryRun:
         while current is not None:
             started = self._start(current)
             try:
-                self._connection.open(self._course.settings)
+                self._connection.open(self._servers[0])
             except NotReady as error:
-                current = self._fail(current, started, failures.not_ready(error, self._lane))
+                current = self._fail(current, started, failures.not_ready(error))
             except DeliveryError as error:
-                current = self._fail(current, started, failures.rejected(current, error, self._lane))
+                current = self._fail(current, started, failures.rejected(current, error))
             else:
                 break
         return current
@@ -215,7 +213,7 @@ class DeliveryRun:
         return False
 
     def _start(self, message: Claimed) -> Started:
-        server, provider = self._course.settings.server, self._connection.provider
+        server, provider = self._servers[0].server, self._connection.provider
         server_id, host = (server.id, server.host) if server else (None, "")
         return Started(message.id, message.attempts, server_id, provider, host, clock.now())
 
@@ -230,7 +228,7 @@ class DeliveryRun:
                 self._records.finished(current, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
                 return True
             except DeliveryError as error:
-                current = self._fail(current, started, failures.rejected(current, error, self._lane))
+                current = self._fail(current, started, failures.rejected(current, error))
                 current = current and self._open(current)
             except Exception as error:
                 # It concerns this message only; the others must not wait for it.
@@ -245,7 +243,7 @@ class DeliveryRun:
 
     def _note_well(self) -> None:
         """Record that the server works, if it was in trouble."""
-        server = self._course.settings.server
+        server = self._servers[0].server
         if server is not None and self._saved.troubles.pop(server.id, None) is not None:
             self._records.well(server.id)
 
@@ -280,19 +278,18 @@ class DeliveryRun:
         """Record that an attempt failed; return the message if the next server, now in use, is to send it."""
         # Opening the connection may have found out more about the provider.
         started = started._replace(provider=self._connection.provider)
-        choose = partial(self._choose, message) if len(self._lane.server_ids) > 1 else None
-        followed = self._records.failed(message, started, failed, choose)
+        followed = self._records.failed(message, started, failed, self._next_servers)
         self._others_go_on = followed.others_go_on
-        self._has_moved |= followed.chosen is not None or (choose is not None and failed.pauses)
-        if followed.chosen is None:
+        self._has_moved |= bool(followed.servers) or followed.is_paused
+        if not followed.servers:
             return None
-        self._course = followed.chosen
+        self._servers = followed.servers
         return message._replace(attempts=followed.number)
 
-    def _choose(self, message: Claimed, session: Session, now: datetime) -> Course | None:
-        """Return by which server a message may go next, if there is time for it."""
+    def _next_servers(self, session: Session, message: Claimed, now: datetime) -> Sequence[CurrentSettings]:
+        """Return the servers by which a message may go next, if there is time for it."""
         if now + MIN_TIME_LEFT >= message.deadline:
-            return None
-        # All of the lane: a server that fails gets a row that refers to it.
-        limits.lock(session, [one for one in self._saved.saved_servers if one.id in self._lane.server_ids])
-        return courses.next_course(session, self._course.others, now, self._name)
+            return ()
+        # All of the route: a server that fails gets a row that refers to it.
+        limits.lock(session, [one for one in self._saved.saved_servers if one.id in self._records.route.server_ids])
+        return fallback.from_next(session, self._servers, now, self._name)

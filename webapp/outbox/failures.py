@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -12,14 +11,15 @@ from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims, suspension
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import NotReady
-from webapp.outbox.lanes import EVERYTHING, Lane
 from webapp.outbox.models import AttemptResult, Message, MessageState
+from webapp.outbox.routing import Route
 from webapp.providers import Failure
 
 # Attempts after which an error in our own code ends a message.
 MAX_PREPARE_ATTEMPTS = 5
-# Changes a locked message after a failure of a provider, and perhaps others; returns whether others can be sent.
-Change = Callable[[Session, Message, datetime, Failure, str], bool]
+# Changes a locked message after a failure of a provider, and perhaps others of its route; returns whether others can be
+# sent.
+Change = Callable[[Session, Message, datetime, Failure, str, Route], bool]
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,23 @@ class Failed:
     pauses: bool = False
 
 
-def rejected(message: Claimed, error: DeliveryError, lane: Lane = EVERYTHING) -> Failed:
-    """Return what follows from a failure to send a message of this lane."""
+def rejected(message: Claimed, error: DeliveryError) -> Failed:
+    """Return what follows from a failure to send a message."""
     is_sender_of_its_own = False
     elsewhere = rejections.may_be_sent_elsewhere(error)
     if message.submission_id:
         scope = rejections.scope_of_own_sender(error)
         is_sender_of_its_own, error.scope = scope is not error.scope, scope
-    change = _changes(lane)[Scope.RECIPIENT if error.permanent else error.scope]
+    change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]
     result = AttemptResult.UNCERTAIN if error.scope is Scope.UNCERTAIN else AttemptResult.FAILED
     # A server that doesn't reply to what it got would not reply to others either: they go by the next one.
     pauses = (elsewhere or error.scope is Scope.UNCERTAIN) and not is_sender_of_its_own
     return Failed(error.failure, change, result, error.transcript.as_text(), elsewhere, pauses)
 
 
-def not_ready(error: NotReady, lane: Lane = EVERYTHING) -> Failed:
+def not_ready(error: NotReady) -> Failed:
     """Return what follows from settings that can't be used."""
-    change = partial(suspension.suspend, lane=lane)
-    return Failed(error.failure, change, elsewhere=True, pauses=True)
+    return Failed(error.failure, suspension.suspend, elsewhere=True, pauses=True)
 
 
 def not_prepared(message: Claimed, error: Exception) -> Failed:
@@ -64,28 +63,29 @@ def not_prepared(message: Claimed, error: Exception) -> Failed:
     return Failed(failure, fail if message.attempts >= MAX_PREPARE_ATTEMPTS else retry)
 
 
-def fail(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+def fail(_session: Session, message: Message, now: datetime, failure: Failure, provider: str, _route: Route) -> bool:
     """Give a message up."""
     claims.finish(message, now, MessageState.FAILED, failure, provider)
     return True
 
 
-def retry(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+def retry(_session: Session, message: Message, now: datetime, failure: Failure, provider: str, _route: Route) -> bool:
     """Have a message tried again by itself."""
     claims.reschedule(message, now, failure, provider)
     return True
 
 
-def _expire(_session: Session, message: Message, now: datetime, _failure: Failure, _provider: str) -> bool:
+def _expire(
+    _session: Session, message: Message, now: datetime, _failure: Failure, _provider: str, _route: Route
+) -> bool:
     claims.finish(message, now, MessageState.EXPIRED)
     return True
 
 
-def _changes(lane: Lane) -> dict[Scope, Change]:
-    return {
-        Scope.SERVER: partial(suspension.suspend, lane=lane),
-        Scope.UNCERTAIN: partial(suspension.hold_uncertain, lane=lane),
-        Scope.MESSAGE: retry,
-        Scope.RECIPIENT: fail,
-        Scope.EXPIRED: _expire,
-    }
+_CHANGES: dict[Scope, Change] = {
+    Scope.SERVER: suspension.suspend,
+    Scope.UNCERTAIN: suspension.hold_uncertain,
+    Scope.MESSAGE: retry,
+    Scope.RECIPIENT: fail,
+    Scope.EXPIRED: _expire,
+}

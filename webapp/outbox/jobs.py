@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core.app_state import app_state, app_state_of
 from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, register_jobs
-from webapp.outbox import circuits, claims, delivery, limits, probes, service
+from webapp.outbox import circuit_breaker, claims, delivery, limits, probes, service
 from webapp.outbox.connection import Connections
 from webapp.outbox.queue import DELIVER, wake_after_commit
 from webapp.outbox.submissions import contents
@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
     register_jobs(
         app,
         Job(DELIVER, deliver, SWEEP, next_due, shared=True),
-        Job(circuits.PROBE, probe, SWEEP, next_probe),
+        Job(circuit_breaker.PROBE, probe, SWEEP, next_probe),
         cleanup_job("release lost claims", release_lost, SWEEP),
         cleanup_job("expire messages", claims.expire, MINUTE),
         cleanup_job("delete old messages", service.delete_old_messages),
@@ -59,4 +59,4 @@ def next_due(now: datetime) -> datetime | None:
 def next_probe(_now: datetime) -> datetime | None:
     """Return when a server in trouble is tried next."""
     with app_state().database.read() as session:
-        return circuits.next_probe(session)
+        return circuit_breaker.next_probe(session)

@@ -15,10 +15,10 @@ from webapp.mail import servers
 from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
-from webapp.outbox import circuits, claims, lanes
+from webapp.outbox import circuit_breaker, claims, routing
 from webapp.outbox.claims import CLOCK_TOLERANCE, is_due
-from webapp.outbox.lanes import Bound, Lane
 from webapp.outbox.models import Attempt, Message, MessageState
+from webapp.outbox.routing import Binding, Route
 from webapp.providers import Limits
 
 WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
@@ -105,14 +105,14 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
 
 
 def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
-    """Return the limit that what is due waits for, if it does: in several lanes, the one that ends first."""
-    rows = session.execute(_SERVERS.where(circuits.unpaused(now))).all()
+    """Return the limit that what is due waits for, if it does: in several routes, the one that ends first."""
+    rows = session.execute(_SERVERS.where(circuit_breaker.unpaused(now))).all()
     limited = {server_id: mail_servers.limits(provider, *lowered) for server_id, _, _, provider, *lowered in rows}
     if all(one == Limits() for one in limited.values()):
         return None
     windows = {server_id: _windows(session, server_id, one, now, "") for server_id, one in limited.items()}
-    arranged = lanes.arrange(session, (Bound(server_id, *bound[:2]) for server_id, *bound in rows))
-    found = (_limit_of(session, lane, windows, now) for lane in arranged)
+    routes = routing.routes_by(session, (Binding(server_id, *bound[:2]) for server_id, *bound in rows))
+    found = (_limit_of(session, route, windows, now) for route in routes)
     return min((one for one in found if one), key=lambda one: one.until, default=None)
 
 
@@ -133,23 +133,22 @@ def _windows(session: Session | Connection, server_id: int, limits: Limits, now:
 
 
 def _limit_of(
-    session: Session | Connection, lane: Lane, windows: dict[int, list[_Window]], now: datetime
+    session: Session | Connection, route: Route, windows: dict[int, list[_Window]], now: datetime
 ) -> Reached | None:
-    """Return the limit that what is due in this lane waits for."""
-    in_lane = () if lane.condition is None else (lane.condition,)
+    """Return the limit that what is due in this route waits for."""
     for bulk in (False, True):
-        reached = _limit_of_all(session, [(id_, windows[id_]) for id_ in lane.server_ids], bulk, now)
-        if reached and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk, *in_lane))):
+        reached = _limit_of_all(session, [(id_, windows[id_]) for id_ in route.server_ids], bulk, now)
+        if reached and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk, *route.conditions))):
             return reached
     return None
 
 
 def _limit_of_all(
-    session: Session | Connection, servers_of_lane: list[tuple[int, list[_Window]]], bulk: bool, now: datetime
+    session: Session | Connection, servers_of_route: list[tuple[int, list[_Window]]], bulk: bool, now: datetime
 ) -> Reached | None:
     """Return the limit that messages wait for. That of a day, once reached, has the next server send."""
     reached = []
-    for server_id, windows in servers_of_lane:
+    for server_id, windows in servers_of_route:
         full = [one for one in windows if one.used >= one.most(bulk)]
         if not full:
             return None

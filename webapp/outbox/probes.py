@@ -5,7 +5,7 @@ from datetime import datetime
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.transport.errors import DeliveryError
-from webapp.outbox import circuits
+from webapp.outbox import circuit_breaker
 from webapp.outbox.connection import Connections, CurrentSettings, NotReady, saved_settings
 from webapp.providers import Failure
 
@@ -14,23 +14,23 @@ def probe_all(state: AppState, connections: Connections, now: datetime) -> None:
     """Connect and authenticate to each server whose pause is over and whose trouble was there; send nothing."""
     while True:
         with state.database.transaction() as session:
-            server_id = circuits.take_probe(session, now)
+            server_id = circuit_breaker.take_probe(session, now)
             if server_id is None:
                 return
             settings = saved_settings(session, state).servers[server_id]
         failure = _probe(connections, settings)
         with state.database.transaction() as session:
             if failure is None:
-                circuits.well(session, server_id, clock.now())
+                circuit_breaker.well(session, server_id, clock.now())
             else:
-                circuits.probe_failed(session, server_id, failure, clock.now())
+                circuit_breaker.probe_failed(session, server_id, failure, clock.now())
 
 
 def _probe(connections: Connections, settings: CurrentSettings) -> Failure | None:
     """Return how a server fails, if it does."""
     try:
         # One that is kept may be from before the trouble.
-        kept = connections.connect(connections.route(settings), anew=True)
+        kept = connections.connect(connections.ready(settings), anew=True)
     except (NotReady, DeliveryError) as error:
         return error.failure
     connections.record_certificate(settings, kept)

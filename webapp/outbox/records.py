@@ -1,11 +1,11 @@
 """What became of the messages of one run, recorded: sent ones cheaply and folded many at once, failures one by one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.database import Database, after_commit
-from webapp.outbox import attempts, circuits, claims, statistics, suspension
+from webapp.outbox import attempts, circuit_breaker, claims, statistics, suspension
 from webapp.outbox.attempts import NotMarked, Sent, SentMarks, Started
 from webapp.outbox.claims import Claimed
+from webapp.outbox.connection import CurrentSettings
 from webapp.outbox.failures import Failed
-from webapp.outbox.lanes import EVERYTHING
 from webapp.outbox.models import FINISHED, AttemptResult, Message, MessageState
+from webapp.outbox.routing import EVERYTHING
 from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
 
@@ -27,19 +28,23 @@ PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 3600.0
 
 Result = TypeVar("Result")
-Next = TypeVar("Next")
-# Chooses where else a message may be sent, if anywhere.
-Choose = Callable[[Session, datetime], Next | None]
+# Returns the servers by which a message may go next, if any.
+NextServers = Callable[[Session, Claimed, datetime], Sequence[CurrentSettings]]
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Followed(Generic[Next]):
-    """What followed from a failure: whether other messages go on, and what was chosen to send this one with."""
+class Followed:
+    """What followed from a failure.
 
-    others_go_on: bool
-    chosen: Next | None = None
+    Either this message goes on, by the first of these `servers` in an attempt with this `number`, or others may. The
+    server that failed may be paused.
+    """
+
+    others_go_on: bool = True
+    is_paused: bool = False
+    servers: Sequence[CurrentSettings] = ()
     number: int = 0
 
 
@@ -53,9 +58,9 @@ class Records:
         # Marked, but not yet recorded in the messages; and the last one, if it could not even be marked.
         self._sent: list[Sent] = []
         self._unmarked: list[Sent] = []
-        # Whether the run may hold claims, or has sent what isn't recorded; of which lane.
+        # Whether the run may hold claims, or has sent what isn't recorded; of which route.
         self.is_open = False
-        self.lane = EVERYTHING
+        self.route = EVERYTHING
 
     def __enter__(self) -> Self:
         self._marks.__enter__()
@@ -86,35 +91,35 @@ class Records:
             self._unmarked.append(sent)
             self._patiently(self._fold)
 
-    def failed(
-        self, message: Claimed, started: Started, failed: Failed, choose: Choose[Next] | None = None
-    ) -> Followed[Next]:
+    def failed(self, message: Claimed, started: Started, failed: Failed, next_servers: NextServers) -> Followed:
         """Record that an attempt failed, and what follows.
 
-        Either another attempt begins, with what `choose` returns, or the message is changed as the failure wants it.
-        Without `choose`, no other server could have sent it, and none is in trouble.
+        Either another attempt begins, by another server, or the message is changed as the failure wants it. Where the
+        route has but one server, that is never paused.
         """
+        has_fallback = len(self.route.server_ids) > 1
+        is_paused = has_fallback and failed.pauses
 
-        def record(session: Session) -> Followed[Next]:
+        def record(session: Session) -> Followed:
             now = clock.now()
             # Servers before messages: saving one locks it first, too.
-            chosen = choose(session, now) if choose and failed.elsewhere else None
-            if choose and failed.pauses and started.mail_server_id is not None:
-                circuits.failed(session, started.mail_server_id, failed.failure, now)
+            servers = next_servers(session, message, now) if has_fallback and failed.elsewhere else ()
+            if is_paused and started.mail_server_id is not None:
+                circuit_breaker.failed(session, started.mail_server_id, failed.failure, now)
             # Whether others got through since decides whose fault a failure is.
             self._fold(session)
             held = claims.held(session, message.id, self._run)
             if held is None:
-                return Followed(others_go_on=True)
+                return Followed(is_paused=is_paused)
             attempts.add_failed(session, started, failed.failure, failed.transcript, now, failed.result)
             is_uncertain = failed.result is AttemptResult.UNCERTAIN
             # Of one that may have arrived already, no third copy is sent.
-            if chosen is not None and not (is_uncertain and held.uncertain_at):
+            if servers and not (is_uncertain and held.uncertain_at):
                 claims.try_again(held, now, is_uncertain)
-                return Followed(True, chosen, held.attempts)
-            others_go_on = failed.change(session, held, now, failed.failure, started.provider)
+                return Followed(is_paused=is_paused, servers=servers, number=held.attempts)
+            others_go_on = failed.change(session, held, now, failed.failure, started.provider, self.route)
             _announce_if_finished(session, held, now)
-            return Followed(others_go_on)
+            return Followed(others_go_on, is_paused)
 
         followed = self._patiently(record)
         self._log_failure(message, failed, followed)
@@ -122,7 +127,7 @@ class Records:
 
     def well(self, server_id: int) -> None:
         """Record that a server works that was in trouble."""
-        self._patiently(lambda session: circuits.well(session, server_id, clock.now()))
+        self._patiently(lambda session: circuit_breaker.well(session, server_id, clock.now()))
 
     def finished(self, message: Claimed, state: MessageState, failure: Failure | None = None) -> None:
         """Record that the message will not be sent, without an attempt: EXPIRED or CANCELLED."""
@@ -144,7 +149,7 @@ class Records:
         now = clock.now()
         attempts.add_sent(session, self._unmarked)
         attempts.fold(session, self._sent, now)
-        suspension.resume(session, now, self._run, self.lane)
+        suspension.resume(session, now, self._run, self.route)
         after_commit(session, self._folded)
 
     def _folded(self) -> None:
@@ -152,9 +157,9 @@ class Records:
         self._sent.clear()
         self._unmarked.clear()
 
-    def _log_failure(self, message: Claimed, failed: Failed, followed: Followed[Next]) -> None:
+    def _log_failure(self, message: Claimed, failed: Failed, followed: Followed) -> None:
         event = "message not sent" if followed.others_go_on else "delivery suspended"
-        if followed.chosen is not None:
+        if followed.servers:
             event = "message goes by another server"
         stage = failed.failure.stage
         log.warning(event, message=message.id, stage=stage, attempts=message.attempts, result=failed.result)

@@ -1,13 +1,12 @@
-"""What waits when the mail servers fail: the whole lane, or at first only the message that may be the cause."""
+"""What waits when the mail servers fail: the whole route, or at first only the message that may be the cause."""
 
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.mail.transcript import Stage
-from webapp.mail.transport.rejections import concerns_everyone
+from webapp.mail.transport.rejections import SESSION_STAGES, concerns_everyone
 from webapp.outbox.claims import (
     IS_QUEUED,
     MESSAGE_WAITS,
@@ -19,8 +18,8 @@ from webapp.outbox.claims import (
     requeue,
     wait_after,
 )
-from webapp.outbox.lanes import EVERYTHING, Lane
 from webapp.outbox.models import Message, MessageState
+from webapp.outbox.routing import EVERYTHING, Route
 from webapp.providers import Failure
 
 # Waits after the first, second … failure of the server. Shorter than those of a message that fails by itself, because
@@ -30,9 +29,6 @@ SETTINGS_WAIT = timedelta(minutes=5)
 UNCERTAIN_WAIT = timedelta(hours=1)
 # Separates messages that wait together, so that one is tried before the others.
 TRY_FIRST = timedelta(seconds=1)
-# From here on the server knows something of the message, so the message may be the cause of a failure.
-SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
-T = TypeVar("T")
 # Statements of each batch: building one takes longer than running it.
 _WAITING = and_(IS_QUEUED, Message.waits_for_server)
 _FIRST_WAITING = select(Message.id).where(_WAITING).order_by(Message.next_attempt_at).limit(1)
@@ -50,28 +46,26 @@ _TAKE_OUT = (
 )
 
 
-def suspend(
-    session: Session, message: Message, now: datetime, failure: Failure, provider: str, lane: Lane = EVERYTHING
-) -> bool:
+def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str, route: Route) -> bool:
     """Have messages wait after a failure that other messages may have too; return whether others go on.
 
     If they don't, what else its run has claimed is queued again and waits with the others. Everything that is due
-    in the lane waits, and this message is the next to be tried, so that its attempts make the waits grow. At the
-    SUSPECT_STAGES this message may be the cause, unless the reply rules that out, and waits alone at first.
+    in the route waits, and this message is the next to be tried, so that its attempts make the waits grow. At the
+    SESSION_STAGES this message may be the cause, unless the reply rules that out, and waits alone at first.
     """
     if _may_be_cause(failure):
         again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
-        return _hold_suspect(session, message, again, failure, now, provider, lane)
+        return _hold_suspect(session, message, again, failure, now, provider, route)
     settings = failure.stage == LocalStage.SETTINGS
-    rounds = lane.rounds(message.attempts)
+    rounds = route.rounds(message.attempts)
     again = now + (SETTINGS_WAIT if settings else wait_after(rounds, SERVER_WAITS, message, now))
-    _suspend_others(session, message, again + TRY_FIRST, failure, now, provider, lane)
+    _suspend_others(session, message, again + TRY_FIRST, failure, now, provider, route)
     requeue(message, again, failure, now, provider, waits_for_server=True, suspect=False)
     return False
 
 
 def hold_uncertain(
-    session: Session, message: Message, now: datetime, failure: Failure, provider: str, lane: Lane = EVERYTHING
+    session: Session, message: Message, now: datetime, failure: Failure, provider: str, route: Route
 ) -> bool:
     """Have a message wait that the server may have accepted; return whether others go on.
 
@@ -81,16 +75,16 @@ def hold_uncertain(
         finish(message, now, MessageState.UNCERTAIN, failure, provider)
         return True
     again = now + min(UNCERTAIN_WAIT, (message.deadline - now) / 2)
-    return _hold_suspect(session, message, again, failure, now, provider, lane, uncertain_at=now)
+    return _hold_suspect(session, message, again, failure, now, provider, route, uncertain_at=now)
 
 
-def suspend_new(session: Session, now: datetime, lane: Lane = EVERYTHING) -> None:
-    """Have new messages of a lane wait with those that wait for its servers already.
+def suspend_new(session: Session, now: datetime, route: Route = EVERYTHING) -> None:
+    """Have new messages of a route wait with those that wait for its servers already.
 
     So a server that rejects us is asked once per wait, not once per message: many lock an account after a few
     failed sign-ins. A server that lets us in gets each new message at once.
     """
-    waiting = next_to_try(session, lane)
+    waiting = next_to_try(session, route)
     if waiting is None or waiting.next_attempt_at <= now or _may_be_cause(waiting.failure):
         return
     new = and_(is_due(now), Message.attempts == 0, ~Message.waits_for_server)
@@ -100,18 +94,18 @@ def suspend_new(session: Session, now: datetime, lane: Lane = EVERYTHING) -> Non
         **failure_columns(waiting.failure, waiting.failed_at),
         "failing_since": waiting.failing_since,
     }
-    _update(session, _within(lane, new), values)
+    _update(session, and_(new, *route.conditions), values)
 
 
-def resume(session: Session, now: datetime, run: str = "", lane: Lane = EVERYTHING) -> None:
-    """Make what waits for the servers of a lane due, because one works again; suspects keep waits of their own.
+def resume(session: Session, now: datetime, run: str = "", route: Route = EVERYTHING) -> None:
+    """Make what waits for the servers of a route due, because one works again; suspects keep waits of their own.
 
     What `run` has claimed isn't waiting for the server any more either.
     """
     waits = {"waits_for_server": False}
     # Usually there are none, and then the many others are not looked through.
-    if session.scalar(_restricted(_FIRST_WAITING, lane)) is not None:
-        _update(session, _within(lane, _WAITING), {"next_attempt_at": now, **waits}, suspects=waits)
+    if session.scalar(_FIRST_WAITING.where(*route.conditions)) is not None:
+        _update(session, and_(_WAITING, *route.conditions), {"next_attempt_at": now, **waits}, suspects=waits)
     session.connection().execute(_TAKE_OUT, {"run": run})
 
 
@@ -125,14 +119,14 @@ def forget(session: Session, now: datetime) -> None:
     _update(session, IS_QUEUED, values, suspects=values)
 
 
-def next_to_try(session: Session, lane: Lane = EVERYTHING) -> Message | None:
-    """Return the message that is tried next of those that failed and wait for the servers of a lane."""
-    return session.scalar(_restricted(_NEXT_TO_TRY, lane))
+def next_to_try(session: Session, route: Route = EVERYTHING) -> Message | None:
+    """Return the message that is tried next of those that failed and wait for the servers of a route."""
+    return session.scalar(_NEXT_TO_TRY.where(*route.conditions))
 
 
 def _may_be_cause(failure: Failure | None) -> bool:
     """Return whether the message may be the cause of a failure that others may have too."""
-    if failure is None or failure.stage not in SUSPECT_STAGES:
+    if failure is None or failure.stage not in SESSION_STAGES:
         return False
     return not concerns_everyone(failure.stage, failure.reply)
 
@@ -144,7 +138,7 @@ def _hold_suspect(
     failure: Failure,
     now: datetime,
     provider: str,
-    lane: Lane,
+    route: Route,
     uncertain_at: datetime | None = None,
 ) -> bool:
     """Have a message wait that may be the cause of its failure; return whether others go on.
@@ -153,10 +147,10 @@ def _hold_suspect(
     """
     # Others have got through since it failed first.
     is_cause = message.suspect and not message.waits_for_server
-    suspects = 0 if is_cause else _count_other_suspects(session, message, lane)
+    suspects = 0 if is_cause else _count_other_suspects(session, message, route)
     if suspects:
         until = now + wait_after(suspects + 1, SERVER_WAITS, message, now)
-        _suspend_others(session, message, until, failure, now, provider, lane)
+        _suspend_others(session, message, until, failure, now, provider, route)
         again = max(again, until + TRY_FIRST)
     marks = {"suspect": True, "waits_for_server": not is_cause, "uncertain_at": uncertain_at or message.uncertain_at}
     requeue(message, again, failure, now, provider, **marks)
@@ -164,32 +158,23 @@ def _hold_suspect(
 
 
 def _suspend_others(
-    session: Session, message: Message, until: datetime, failure: Failure, now: datetime, provider: str, lane: Lane
+    session: Session, message: Message, until: datetime, failure: Failure, now: datetime, provider: str, route: Route
 ) -> None:
-    """Have what is due in the lane, or waits for its servers, wait until then, and suspects longer than the others."""
+    """Have what is due in the route, or waits for its servers, wait until then, and suspects longer than the others."""
     if message.claimed_by:
         release_untried(session, message.claimed_by, but=message.id)
     waits = and_(Message.waits_for_server, Message.next_attempt_at < until)
-    others = _within(lane, and_(IS_QUEUED, or_(Message.next_attempt_at <= now, waits)))
+    others = and_(IS_QUEUED, or_(Message.next_attempt_at <= now, waits), *route.conditions)
     later = {"next_attempt_at": until + TRY_FIRST, "waits_for_server": True}
     values = {"next_attempt_at": until, "waits_for_server": True, "provider": provider}
     _update(session, others, values | failure_columns(failure, now), suspects=later)
 
 
-def _count_other_suspects(session: Session, message: Message, lane: Lane) -> int:
+def _count_other_suspects(session: Session, message: Message, route: Route) -> int:
     """Count the messages to others that failed like this one, without any getting through since."""
-    waiting = _within(lane, and_(IS_QUEUED, Message.suspect, Message.waits_for_server))
+    waiting = and_(IS_QUEUED, Message.suspect, Message.waits_for_server, *route.conditions)
     others = select(func.count(Message.id)).where(waiting, Message.recipient != message.recipient)
     return session.scalar(others) or 0
-
-
-def _within(lane: Lane, which: ColumnElement[bool]) -> ColumnElement[bool]:
-    return which if lane.condition is None else and_(which, lane.condition)
-
-
-def _restricted(statement: Select[T], lane: Lane) -> Select[T]:
-    """Return the prepared statement for a lane; while there is one, as it is."""
-    return statement if lane.condition is None else statement.where(lane.condition)
 
 
 def _update(

@@ -11,7 +11,7 @@ from webapp.mail.server_page import deliveries
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
 from webapp.outbox import (
     audit_events,
-    circuits,
+    circuit_breaker,
     jobs,
     kinds,
     panels,
@@ -54,9 +54,9 @@ def init_app(app: Flask) -> None:
 
 def _retry_waiting(_sender: object, session: Session) -> None:
     # Before messages are locked, as deliveries do it.
-    circuits.try_now(session, clock.now())
+    circuit_breaker.try_now(session, clock.now())
     service.retry_waiting(session)
 
 
 def _resume(_sender: object, session: Session, server: MailServer) -> None:
-    circuits.well(session, server.id, clock.now())
+    circuit_breaker.well(session, server.id, clock.now())

@@ -9,6 +9,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.providers import Cause
 
+# From here on the server knows something of the message, so the message may be the cause of a failure.
 SESSION_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
 # Rejections of this recipient, or of what is sent, which any server would send as it is.
 OF_THE_MESSAGE = frozenset({

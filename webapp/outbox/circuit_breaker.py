@@ -81,7 +81,7 @@ def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: 
 
 
 def well(session: Session, server_id: int, now: datetime) -> None:
-    """Record that a server works, announce it if its trouble was announced, and send what waits, in any lane."""
+    """Record that a server works, announce it if its trouble was announced, and send what waits, in any route."""
     ended = delete(ServerTrouble).where(ServerTrouble.mail_server_id == server_id).returning(ServerTrouble)
     trouble = session.scalar(ended)
     if trouble is not None:

@@ -14,10 +14,10 @@ from tests.support.scripted import ScriptedServer
 from webapp.applications.models import Application
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.outbox import lanes, limits
+from webapp.outbox import limits, routing
 from webapp.outbox.delivery import deliver_due
-from webapp.outbox.lanes import Bound
 from webapp.outbox.models import MessageState
+from webapp.outbox.routing import Binding
 from webapp.outbox.status import Flow, delivery_status
 
 Act = Callable[[], None]
@@ -118,9 +118,9 @@ def test_a_server_that_has_sent_its_share_of_the_day_leaves_the_rest_to_the_next
 @pytest.mark.one_database
 def test_nothing_is_filtered_without_dedicated_servers(database: Database, shop: Application) -> None:
     with database.read() as session:
-        (everything,) = lanes.arrange(session, [Bound(1, [], []), Bound(2, [], [])])
-        of_deleted, general = lanes.arrange(session, [Bound(1, [], []), Bound(2, [], ["app_deleted"])])
-    assert (everything.condition, everything.server_ids) == (None, (1, 2))
+        (everything,) = routing.routes_by(session, [Binding(1, [], []), Binding(2, [], [])])
+        of_deleted, general = routing.routes_by(session, [Binding(1, [], []), Binding(2, [], ["app_deleted"])])
+    assert (everything.conditions, everything.server_ids) == ((), (1, 2))
     assert (of_deleted.server_ids, general.server_ids) == ((2, 1), (1,))
 
 
