@@ -41,8 +41,9 @@ def receiver(state: AppState) -> Iterator[Receiver]:
 
 @pytest.fixture
 def servers(database: Database) -> list[int]:
-    """Two servers, Main and Spare, and one for the shop; the ids."""
-    rows = [_server(0, "Main"), _server(1, "Spare"), _server(2, "Shop", for_domains=["shop.example"])]
+    """Two servers, Main and Spare, and two for the shop; the ids."""
+    for_shop = {"for_domains": ["shop.example"]}
+    rows = [_server(0, "Main"), _server(1, "Spare"), _server(2, "Shop", **for_shop), _server(3, "Till", **for_shop)]
     with database.transaction() as session:
         session.add_all(rows)
     return [row.id for row in rows]
@@ -145,7 +146,7 @@ def test_where_no_server_is_well_the_alarm_alone_says_so(
     [
         (0, "Email goes through Spare. Main has been failing since"),
         (1, "A fallback doesn't work. Spare has been failing since"),
-        (2, "Email goes through Main. Shop has been failing since"),
+        (2, "Email goes through Till. Shop has been failing since"),
     ],
 )
 @pytest.mark.one_database
@@ -166,7 +167,7 @@ def test_monitoring_programs_see_each_server_and_what_is_wrong_with_it(
         found = full_state(session, clock.now())["servers"]
         metrics = render(session, clock.now()).decode()
     assert [(one["name"], one["duty"]) for one in found] == [
-        ("Main", "replaced"), ("Spare", "sends"), ("Shop", "dedicated"),
+        ("Main", "replaced"), ("Spare", "sends"), ("Shop", "dedicated"), ("Till", "dedicated"),
     ]  # fmt: skip
     assert found[0]["cause"] == {"stage": "connect", "code": "connection_refused", "text": "Connection refused"}
     assert 'mail_server_in_trouble{server="Main"} 1.0' in metrics

@@ -27,7 +27,7 @@ def announce(_sender: object, session: Session, trouble: ServerTrouble, sent_by:
 
 def announce_end(_sender: object, session: Session, trouble: ServerTrouble) -> None:
     """Announce that a server works again; receives `server_well`."""
-    sender = server_states(session).sender
+    sender = server_states(session).sends_for(trouble.mail_server_id)
     text, by = "The mail server {} works again. Email goes through {}.", sender.name if sender else ""
     _tell(session, trouble, WELL, text, by, until=clock.now().isoformat())
 

@@ -71,7 +71,7 @@ def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: 
     trouble.retry_at = now + PAUSES[min(trouble.failures, len(PAUSES)) - 1]
     trouble.stage, trouble.code, trouble.reply = failure.stage, failure.code, failure.reply
     trouble.params = dict(failure.params)
-    sender = server_states(session).sender
+    sender = server_states(session).sends_for(trouble.mail_server_id)
     # Where no other one is well, nothing goes out at all, which the alarm says.
     if trouble.failures < ANNOUNCED_AFTER or trouble.announced_at is not None or sender is None:
         return

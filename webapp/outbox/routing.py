@@ -1,12 +1,13 @@
 """Routes: which messages go by which mail servers, in which order.
 
 A server that is bound to From domains or applications takes only such messages, and takes them before the general ones.
-Each has a route, in which the general servers come after it; all other messages take the general route. Without bound
-servers that one is for everything, and no query is filtered.
+A message goes by the servers that are bound to its domain or its application, in order, and then by the general
+servers. Without bound servers there is one route, and no query is filtered.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Connection, false, func, not_, or_, select
@@ -82,11 +83,26 @@ def routes_by(session: Session | Connection, servers: Iterable[Binding]) -> list
         return [Route(general)]
     ids = _application_ids(session, bound)
     selections = {one.server_id: Selection.of(one, ids) for one in bound}
-    routes, before = list[Route](), tuple[Selection, ...]()
-    for server_id, selection in selections.items():
-        routes.append(Route((server_id, *general), (selection,), before))
-        before += (selection,)
-    return [*routes, Route(general, (), before)]
+    return [
+        Route(
+            chosen + general,
+            tuple(one for server_id, one in selections.items() if server_id in chosen),
+            tuple(one for server_id, one in selections.items() if server_id not in chosen),
+        )
+        for chosen in _bound_together(selections)
+    ]
+
+
+def _bound_together(selections: dict[int, Selection]) -> list[tuple[int, ...]]:
+    """Return which servers a message may be bound to together, by its domain and its application; none at the end."""
+    none = frozenset[int]()
+    by_domain, by_application = {none}, {none}
+    for domain in {domain for one in selections.values() for domain in one.domains}:
+        by_domain.add(frozenset(id_ for id_, one in selections.items() if domain in one.domains))
+    for application in {application for one in selections.values() for application in one.application_ids}:
+        by_application.add(frozenset(id_ for id_, one in selections.items() if application in one.application_ids))
+    together = {one | other for one, other in product(by_domain, by_application)}
+    return sorted((tuple(id_ for id_ in selections if id_ in one) for one in together), reverse=True)
 
 
 def _application_ids(session: Session | Connection, servers: Iterable[Binding]) -> dict[str, int]:

@@ -41,11 +41,15 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True)
 class ServerState:
-    """A server, and its trouble if it is in one: since when, how it fails, and whether it was announced."""
+    """A server, the domains and applications that it is bound to, and its trouble if it is in one.
+
+    That is since when, how it fails, and whether it was announced.
+    """
 
     id: int
     name: str
     duty: Duty
+    bound_to: frozenset[str] = frozenset()
     in_trouble_since: datetime | None = None
     failure: Failure | None = None
     is_announced: bool = False
@@ -67,9 +71,11 @@ class ServerStates:
         """The servers whose trouble was announced. Empty if no server is well, as nothing goes out then at all."""
         return [one for one in self.servers if one.is_announced] if self.sender else []
 
-    def of(self, server_id: int) -> ServerState | None:
-        """Return the state of one server."""
-        return next((one for one in self.servers if one.id == server_id), None)
+    def sends_for(self, server_id: int) -> ServerState | None:
+        """Return the server that sends the messages of this one now: itself or another one; None if none is well."""
+        bound_to = next((one.bound_to for one in self.servers if one.id == server_id), frozenset[str]())
+        bound = (one for one in self.servers if one.duty is Duty.DEDICATED and one.bound_to & bound_to)
+        return next(bound, self.sender)
 
 
 def server_states(session: Session | Connection) -> ServerStates:
@@ -80,7 +86,8 @@ def server_states(session: Session | Connection) -> ServerStates:
         failure = Failure(row.stage, row.code, row.params, row.reply) if row.stage is not None else None
         has_sender = any(one.duty is Duty.SENDS for one in states)
         duty = _duty(row, failure is not None, has_sender)
-        states.append(ServerState(row.id, row.name, duty, row.since, failure, row.announced_at is not None))
+        bound_to = frozenset([*row.for_domains, *row.for_applications])
+        states.append(ServerState(row.id, row.name, duty, bound_to, row.since, failure, row.announced_at is not None))
     return ServerStates(states)
 
 

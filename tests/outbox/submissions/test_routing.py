@@ -57,6 +57,18 @@ def test_the_messages_of_a_dedicated_server_that_fails_go_by_the_general_ones(
     assert [trouble_of(one) is None for one in ids] == [True, False]
 
 
+@pytest.mark.parametrize("bound", [{"for_domains": ["shop.example"]}, {"for_applications": [IDENTIFIER]}])
+def test_another_server_that_is_bound_to_the_same_takes_what_the_first_cannot_send(
+    bound: dict[str, Any], enqueue: Enqueue, hand_in: HandIn, deliver: Act, scripted: Scripted, use_servers: UseServers
+) -> None:
+    main, second = scripted(), scripted()
+    use_servers(main, None, second, given=[{}, {"for_domains": ["shop.example", "sale.example"]}, bound])
+    enqueue()
+    hand_in()
+    deliver()
+    assert ["Thank you" in one.decode() for one in (*main.messages, *second.messages)] == [False, True]
+
+
 def test_mail_has_not_stopped_while_only_a_dedicated_server_has_messages_that_wait(
     enqueue: Enqueue,
     hand_in: HandIn,
@@ -119,9 +131,25 @@ def test_a_server_that_has_sent_its_share_of_the_day_leaves_the_rest_to_the_next
 def test_nothing_is_filtered_without_dedicated_servers(database: Database, shop: Application) -> None:
     with database.read() as session:
         (everything,) = routing.routes_by(session, [Binding(1, [], []), Binding(2, [], [])])
-        of_deleted, general = routing.routes_by(session, [Binding(1, [], []), Binding(2, [], ["app_deleted"])])
+        (general,) = routing.routes_by(session, [Binding(1, [], []), Binding(2, [], ["app_deleted"])])
     assert (everything.conditions, everything.server_ids) == ((), (1, 2))
-    assert (of_deleted.server_ids, general.server_ids) == ((2, 1), (1,))
+    assert general.server_ids == (1,)
+
+
+@pytest.mark.one_database
+def test_servers_that_are_bound_to_the_same_stand_in_for_each_other_in_their_order(
+    database: Database, shop: Application
+) -> None:
+    bindings = [
+        Binding(1, [], []),
+        Binding(2, ["shop.example", "sale.example"], []),
+        Binding(3, ["shop.example"], []),
+        Binding(4, [], [IDENTIFIER]),
+    ]
+    with database.read() as session:
+        routes = routing.routes_by(session, bindings)
+    orders = [(2, 3, 4, 1), (2, 3, 1), (2, 4, 1), (2, 1), (4, 1), (1,)]
+    assert sorted(one.server_ids for one in routes) == sorted(orders)
 
 
 @pytest.mark.one_database
