@@ -1,6 +1,7 @@
 """Secrets are redacted when servers repeat them."""
 
 import base64
+import time
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +29,12 @@ ECHOES = {
 def test_an_echo_is_redacted_and_nothing_else(echo: str) -> None:
     redacted = Redactor([SECRET])(f"535-5.7.8 Error: {echo}\n535 5.7.8 Bad credentials")
     assert redacted == f"535-5.7.8 Error: {REDACTED}\n535 5.7.8 Bad credentials"
+
+
+def test_a_long_reply_full_of_a_secret_is_redacted_in_an_instant() -> None:
+    began = time.process_time()
+    assert Redactor([SECRET])(f"{PLAIN} " * 10_000) == f"{REDACTED} " * 10_000
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("secrets", [[], ["a password", "hunter2", "ab"]])
