@@ -108,6 +108,14 @@ def test_a_challenge_that_breaks_off_is_not_shown_as_a_reason(scripted: Scripted
     assert delivery_error(with_password(scripted({"AUTH": exchange}))).params == {}
 
 
+def test_a_reason_has_no_characters_that_a_page_or_a_terminal_cannot_take(
+    scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    challenge = base64.b64encode(rb'{"status":"\ud800\u001b[31m\u202e\u0000", "scope": ["\ud800"]}').decode()
+    error = delivery_error(with_password(scripted({"AUTH": [f"334 {challenge}", "535 5.7.8 No"]})))
+    assert error.params == {"auth_status": "?\ufffd[31m\ufffd\ufffd"}
+
+
 def test_a_plugin_that_raises_while_authenticating_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:
     class Broken(Password):
         def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:

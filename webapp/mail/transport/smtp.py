@@ -276,7 +276,9 @@ def _reason(challenge: bytes) -> dict[str, str]:
         # The transcript shows it.
         return {}
     said = {"status": found.get("status") or found.get("error"), "scope": found.get("scope")}
-    return {f"auth_{name}": str(value) for name, value in said.items() if value}
+    # In JSON, a text may have what a page or a terminal can't take, however it is written.
+    texts = {name: str(value).encode(errors="replace") for name, value in said.items() if isinstance(value, str | int)}
+    return {f"auth_{name}": printable(text) for name, text in texts.items() if text}
 
 
 def _address_literal(sock: socket.socket) -> str:
