@@ -59,11 +59,12 @@ def reached(database: Database, now: datetime = NOW) -> Reached | None:
         return limits.limit_reached(session, now)
 
 
-def sending(session: Session, run: str, number: int = 1) -> None:
-    """Have a run send so many messages."""
-    queued = select(Message.id).where(Message.state == MessageState.QUEUED).limit(number).scalar_subquery()
-    claimed = {"state": MessageState.SENDING, "claimed_by": run, "attempts": Message.attempts + 1}
-    session.execute(update(Message).where(Message.id.in_(queued)).values(claimed))
+def sending(session: Session, run: str, server_id: int | None = None) -> None:
+    """Have a run send a message by a server."""
+    queued = select(Message.id).where(Message.state == MessageState.QUEUED).limit(1).scalar_subquery()
+    server_id = server_id or session.scalars(select(MailServer.id)).one()
+    claimed = update(Message).where(Message.id.in_(queued)).values(claimed_by=run, mail_server_id=server_id)
+    session.execute(claimed.values(state=MessageState.SENDING, attempts=Message.attempts + 1))
 
 
 def test_without_limits_any_number_may_be_sent(use_limits: UseServer, database: Database) -> None:
@@ -123,6 +124,14 @@ def test_what_others_are_sending_counts_once(use_limits: UseServer, database: Da
     assert allowance(database).count == 0
     # It is marked as sent, and the message itself is still to follow.
     tried(database, 90, number=10)
+    assert allowance(database).count == 1
+
+
+@pytest.mark.one_database
+def test_what_others_are_sending_by_another_server_does_not_count(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=1, limit_connections=1)
+    with database.transaction() as session:
+        sending(session, "other/1", server_id=99)
     assert allowance(database).count == 1
 
 

@@ -169,6 +169,7 @@ _SENT: dict[str, Any] = {
     "state": MessageState.SENT,
     "lease_expires_at": None,
     "claimed_by": None,
+    "mail_server_id": None,
     "waits_for_server": False,
     "failed_at": None,
     "failing_since": None,

@@ -45,7 +45,7 @@ MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=
 MAX_WAIT, MAX_LEASE = timedelta(hours=3), timedelta(minutes=5)
 # By how much the clocks of several machines may differ.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-FREE: dict[str, Any] = {"lease_expires_at": None, "claimed_by": None}
+FREE: dict[str, Any] = {"lease_expires_at": None, "claimed_by": None, "mail_server_id": None}
 # Written out in statements, because SQLite uses a partial index only for what it can read.
 IS_QUEUED = Message.state == literal(MessageState.QUEUED.value, literal_execute=True)
 
@@ -94,17 +94,25 @@ _COLUMNS = [getattr(Message, name) for name in Claimed._fields]
 
 
 def claim(
-    session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None, route: Route = EVERYTHING
+    session: Session,
+    now: datetime,
+    size: int,
+    run: str,
+    bulk_size: int | None = None,
+    route: Route = EVERYTHING,
+    server_id: int | None = None,
 ) -> list[Claimed]:
     """Take the messages of a route that have been due for longest; nobody else gets them until their leases expire.
 
-    Bulk ones come last, and are no more than make `bulk_size` with the others. Among those due since the same time,
-    the one with the fewest attempts comes first, so that a message that keeps failing comes last.
+    They count against the limits of this server. Bulk ones come last, and are no more than make `bulk_size` with the
+    others. Among those due since the same time, the one with the fewest attempts comes first, so that a message that
+    keeps failing comes last.
     """
-    claimed = _claim(session, now, size, run, False, route)
+    values = {"at": now, "until": now + LEASE, "run": run, "server": server_id}
+    claimed = _claim(session, size, False, route, values)
     bulk_left = min(size, size if bulk_size is None else bulk_size) - len(claimed)
     if bulk_left > 0:
-        claimed += _claim(session, now, bulk_left, run, True, route)
+        claimed += _claim(session, bulk_left, True, route, values)
     return claimed
 
 
@@ -114,10 +122,12 @@ def held(session: Session, message_id: int, run: str) -> Message | None:
     return session.scalar(select(Message).where(ours).with_for_update().execution_options(populate_existing=True))
 
 
-def try_again(message: Message, now: datetime, uncertain: bool) -> None:
-    """Begin another attempt of a message that this run holds; `uncertain` says that it may have arrived already."""
-    values = {"attempts": message.attempts + 1, "last_attempt_at": now, "lease_expires_at": now + LEASE}
-    _set(message, values | ({"uncertain_at": now} if uncertain else {}))
+def try_again(message: Message, now: datetime, server_id: int | None, uncertain: bool) -> None:
+    """Begin an attempt by this server of a message that the run holds; `uncertain` says that it may have arrived."""
+    message.attempts, message.last_attempt_at, message.lease_expires_at = message.attempts + 1, now, now + LEASE
+    message.mail_server_id = server_id
+    if uncertain:
+        message.uncertain_at = now
 
 
 def renew(session: Session, worker: str, now: datetime) -> None:
@@ -230,9 +240,8 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
     return min(step, limit) * _jitter.uniform(0.8, 1.2)
 
 
-def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool, route: Route) -> list[Claimed]:
-    values = {"at": now, "until": now + LEASE, "size": size, "run": run}
-    claimed = session.connection().execute(_claiming(bulk, route), values)
+def _claim(session: Session, size: int, bulk: bool, route: Route, values: dict[str, Any]) -> list[Claimed]:
+    claimed = session.connection().execute(_claiming(bulk, route), {"size": size, **values})
     return sorted((Claimed(*row) for row in claimed), key=lambda one: (one.next_attempt_at, one.attempts, one.id))
 
 
@@ -252,6 +261,7 @@ def _claiming(bulk: bool, route: Route) -> ReturningUpdate[Any]:
         "state": MessageState.SENDING,
         "lease_expires_at": bindparam("until", type_=UtcDateTime()),
         "claimed_by": bindparam("run"),
+        "mail_server_id": bindparam("server", type_=Integer()),
         "attempts": Message.attempts + 1,
         "last_attempt_at": now,
     }

@@ -67,6 +67,11 @@ class CurrentSettings:
         return self.server is not None and self._identity == other._identity
 
     @property
+    def server_id(self) -> int | None:
+        """The id of the server."""
+        return self.server.id if self.server else None
+
+    @property
     def _identity(self) -> tuple[object, ...]:
         of_server = (self.server.id, self.server.updated_at) if self.server else None
         return of_server, self.general, self.granted_at, self.identified_by

@@ -142,7 +142,8 @@ class DeliveryRun:
         for route, offers in offered:
             suspension.suspend_new(session, now, route)
             for offer in offers:
-                if claimed := claims.claim(session, now, offer.size, self._name, offer.bulk_size, route):
+                server_id = offer.servers[0].server_id
+                if claimed := claims.claim(session, now, offer.size, self._name, offer.bulk_size, route, server_id):
                     self._records.route, self._servers = route, offer.servers
                     self._turns[route] = time.monotonic()
                     return claimed

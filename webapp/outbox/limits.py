@@ -1,6 +1,7 @@
 """How many messages may be sent now, without more in a minute or a day than the mail server takes.
 
-What was sent is counted exactly, in the attempts of all workers, and what they are sending now counts too.
+What was sent by a server is counted exactly, in the attempts of all workers, and what they are sending by it now counts
+too.
 """
 
 from collections.abc import Iterable
@@ -94,7 +95,7 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
     limits = mail_servers.limits(server.provider, *server.lowered_limits)
     if limits == Limits():
         return Allowance()
-    if limits.connections is not None and _connections(session, run) >= limits.connections:
+    if limits.connections is not None and _connections(session, server.id, run) >= limits.connections:
         # Those that are connected also send what is due.
         return Allowance(0, 0)
     windows = _windows(session, server.id, limits, now, run)
@@ -126,7 +127,7 @@ def next_due(session: Session, now: datetime) -> datetime | None:
 def _windows(session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str) -> list[_Window]:
     given = [(name, getattr(limits, name), length) for name, length in WINDOWS.items()]
     return [
-        _Window(name, limit, length, _used(session, _counted(server_id, now, length), run))
+        _Window(name, limit, length, _used(session, server_id, now, length, run))
         for name, limit, length in given
         if limit is not None
     ]
@@ -166,19 +167,20 @@ def _reached(session: Session | Connection, server_id: int, window: _Window, bul
     return Reached(window.name, window.limit, (oldest or now) + window.length)
 
 
-def _used(session: Session | Connection, counted: ColumnElement[bool], run: str) -> int:
+def _used(session: Session | Connection, server_id: int, now: datetime, window: timedelta, run: str) -> int:
     """Return how many messages have gone to the server, or are about to."""
     recorded = exists().where(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
-    sent = select(func.count(Attempt.id)).where(counted).scalar_subquery()
-    sending = select(func.count(Message.id)).where(_sending(run), ~recorded).scalar_subquery()
+    sent = select(func.count(Attempt.id)).where(_counted(server_id, now, window)).scalar_subquery()
+    sending = select(func.count(Message.id)).where(_sending(server_id, run), ~recorded).scalar_subquery()
     # In one statement, so that none is missed that is recorded meanwhile.
     used: int = session.scalars(select(sent + sending)).one()
     return used
 
 
-def _connections(session: Session | Connection, run: str) -> int:
-    """Return how many other runs are connected."""
-    count: int = session.scalars(select(func.count(Message.claimed_by.distinct())).where(_sending(run))).one()
+def _connections(session: Session | Connection, server_id: int, run: str) -> int:
+    """Return how many other runs are connected to the server."""
+    runs = select(func.count(Message.claimed_by.distinct())).where(_sending(server_id, run))
+    count: int = session.scalars(runs).one()
     return count
 
 
@@ -190,6 +192,7 @@ def _counted(server_id: int, now: datetime, window: timedelta) -> ColumnElement[
     return and_(Attempt.mail_server_id == server_id, recent, known)
 
 
-def _sending(run: str) -> ColumnElement[bool]:
-    """The condition for what other runs are sending."""
-    return and_(Message.state == MessageState.SENDING, Message.claimed_by.is_distinct_from(run))
+def _sending(server_id: int, run: str) -> ColumnElement[bool]:
+    """The condition for what other runs are sending by the server."""
+    by_server = and_(Message.state == MessageState.SENDING, Message.mail_server_id == server_id)
+    return and_(by_server, Message.claimed_by.is_distinct_from(run))

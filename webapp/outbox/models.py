@@ -126,9 +126,10 @@ class Message(Base):
     next_attempt_at: Mapped[datetime]
     # One of many that nobody waits for at a screen, such as invitations: the others are sent first.
     bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # While it is SENDING: until when, and by which run of which worker.
+    # While it is SENDING: until when, by which run of which worker, and by which server: it counts against its limits.
     lease_expires_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = mapped_column(String(60))
+    mail_server_id: Mapped[int | None]
     # It waits because of the server or its settings, not because of anything in this message.
     waits_for_server: Mapped[bool] = mapped_column(default=False)
     # It failed where it may be the cause itself, so it keeps a wait of its own once the server works.

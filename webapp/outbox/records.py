@@ -115,7 +115,7 @@ class Records:
             is_uncertain = failed.result is AttemptResult.UNCERTAIN
             # Of one that may have arrived already, no third copy is sent.
             if servers and not (is_uncertain and held.uncertain_at):
-                claims.try_again(held, now, is_uncertain)
+                claims.try_again(held, now, servers[0].server_id, is_uncertain)
                 return Followed(is_paused=is_paused, servers=servers, number=held.attempts)
             others_go_on = failed.change(session, held, now, failed.failure, started.provider, self.route)
             _announce_if_finished(session, held, now)
