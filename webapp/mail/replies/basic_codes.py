@@ -82,7 +82,7 @@ BASIC: dict[int, list[tuple[frozenset[str], BasicCode]]] = {
     ],
     553: [
         (_RCPT, BasicCode("Mailbox name not allowed", _SMTP, Cause.RECIPIENT_SYNTAX, 2)),
-        (_MAIL | _DATA, BasicCode("Mailbox name not allowed", _SMTP, Cause.SENDER_NOT_ALLOWED, 3)),
+        (_MAIL, BasicCode("Mailbox name not allowed", _SMTP, Cause.SENDER_NOT_ALLOWED, 3)),
     ],
     554: [
         (_HELLO, BasicCode("No SMTP service here", _SMTP, Cause.IP_NOT_ALLOWED, 2)),

@@ -20,7 +20,7 @@ PASSING = frozenset({
 # What may end by itself if the server says so with a 4xx. Of all others a 4xx doesn't promise it: a sender domain
 # without DNS gets a 450 each time.
 PASSING_IF_TEMPORARY = frozenset({
-    Cause.TLS_UNAVAILABLE, Cause.RECIPIENT_REFUSED, Cause.PROTOCOL, Cause.NOT_UNDERSTOOD,
+    Cause.RECIPIENT_REFUSED, Cause.PROTOCOL, Cause.NOT_UNDERSTOOD,
 })  # fmt: skip
 # What may end by itself only where a 4xx says so in words, too: of a name or a policy that couldn't be looked up.
 PASSING_IF_SAID = frozenset({
