@@ -14,7 +14,7 @@ from webapp.core import i18n
 from webapp.core.i18n import LANGUAGES
 from webapp.mail.compose import compose
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
-from webapp.mail.way_back.service import WentBack
+from webapp.mail.rollback.service import Rollback
 from webapp.providers import Failure
 from webapp.settings.service import General
 
@@ -33,7 +33,7 @@ DATA = {
     "until": MOMENT,
     "server": "SendGrid",
     "by": "Office 365",
-    "went_back": WentBack("SendGrid", ["host", "port"], "ada@people.example", MOMENT, Failure("connect", "timeout")),
+    "rollback": Rollback("SendGrid", ["host", "port"], "ada@people.example", MOMENT, Failure("connect", "timeout")),
     "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, MOMENT),
 }
 TEMPLATES = sorted(folder.name for folder in (template_folder() / "email").iterdir() if folder.is_dir())

@@ -15,7 +15,7 @@ from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import alerts
 from webapp.mail.expiry.service import Expiry
-from webapp.mail.way_back.service import WentBack
+from webapp.mail.rollback.service import Rollback
 from webapp.outbox.kinds import ClaimedMessage, PreparedMessage, Unwanted
 from webapp.settings.service import security
 
@@ -145,12 +145,12 @@ def require_administrator(session: Session, message: ClaimedMessage, user: Locke
         raise Unwanted("no_administrator")
 
 
-def write_went_back(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
+def write_rollback(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     """It goes to an administrator."""
     found = _known(user)
-    went_back = WentBack.from_data(message.data)
+    rollback = Rollback.from_data(message.data)
     with i18n.use_language(found.language):
-        data = {"went_back": went_back, "cause": describe(went_back.failure)}
+        data = {"rollback": rollback, "cause": describe(rollback.failure)}
     return PreparedMessage(found.email, _data(message, found) | data, found.language)
 
 

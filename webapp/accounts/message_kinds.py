@@ -14,8 +14,8 @@ from webapp.core.app_state import app_state
 from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry.service import AHEAD, Expiry, ExpiryState, ExpirySubject
+from webapp.mail.rollback.service import Rollback
 from webapp.mail.transcript import Stage
-from webapp.mail.way_back.service import WentBack
 from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, PreparedMessage, register_kinds
 from webapp.providers import Failure
 from webapp.settings.service import SecurityPolicy, security
@@ -44,10 +44,10 @@ def _policy() -> SecurityPolicy:
         return security(session)
 
 
-def _sample_went_back(now: datetime) -> PreparedMessage:
+def _sample_rollback(now: datetime) -> PreparedMessage:
     failure = Failure(Stage.CONNECT, "connection_refused", {"error": "[Errno 111] Connection refused"})
-    went_back = WentBack("SendGrid", ["host", "port"], "ada@preview.invalid", now - timedelta(minutes=5), failure)
-    return _sample(went_back=went_back, cause=describe(failure))
+    rollback = Rollback("SendGrid", ["host", "port"], "ada@preview.invalid", now - timedelta(minutes=5), failure)
+    return _sample(rollback=rollback, cause=describe(failure))
 
 
 _kind = partial(kind_to_users, reasons=contents.REASONS)
@@ -145,8 +145,8 @@ KINDS = (
     _kind(
         "mail_server_went_back",
         _("Mail server change undone"),
-        contents.write_went_back,
-        _sample_went_back,
+        contents.write_rollback,
+        _sample_rollback,
         require=contents.require_administrator,
     ),
 )

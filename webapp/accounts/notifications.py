@@ -10,7 +10,7 @@ from webapp.accounts.models import Role, User, UserState
 from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.mail.expiry.service import Expiry
-from webapp.mail.way_back.service import WentBack
+from webapp.mail.rollback.service import Rollback
 from webapp.outbox import service as outbox
 from webapp.outbox.models import Message, MessageState
 
@@ -55,9 +55,9 @@ def email_administrators(_sender: object, session: Session, expiry: Expiry) -> N
     enqueue_for_administrators(session, "expiry_alert", expiry.to_data())
 
 
-def email_about_going_back(_sender: object, session: Session, went_back: WentBack) -> None:
-    """Enqueue an email for each active administrator; receives `mail_server_went_back`."""
-    enqueue_for_administrators(session, "mail_server_went_back", went_back.to_data())
+def email_about_rollback(_sender: object, session: Session, rollback: Rollback) -> None:
+    """Enqueue an email for each active administrator; receives `mail_server_rolled_back`."""
+    enqueue_for_administrators(session, "mail_server_went_back", rollback.to_data())
 
 
 def enqueue_for_administrators(session: Session, kind: str, data: dict[str, Any]) -> None:

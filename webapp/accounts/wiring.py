@@ -22,7 +22,7 @@ from webapp.accounts.users.forms import UserFilterForm
 from webapp.accounts.users.resending import RESEND
 from webapp.audit import registry
 from webapp.core.keys import rotation
-from webapp.mail.signals import expiry_alert_raised, mail_server_went_back
+from webapp.mail.signals import expiry_alert_raised, mail_server_rolled_back
 from webapp.web import navigation
 from webapp.web.forms import labels_of
 from webapp.web.navigation import NavigationEntry
@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
     # Keys are dropped when one may have leaked.
     rotation.keys_dropped.connect(_end_all_sessions)
     expiry_alert_raised.connect(notifications.email_administrators)
-    mail_server_went_back.connect(notifications.email_about_going_back)
+    mail_server_rolled_back.connect(notifications.email_about_rollback)
     registry.register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
     profile_routes.init_app(app)

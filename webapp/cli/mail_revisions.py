@@ -15,7 +15,7 @@ from webapp.core.sealing import CannotUnseal
 from webapp.mail.models import MailServer
 from webapp.mail.revisions import service
 from webapp.mail.revisions.models import Revision
-from webapp.mail.way_back.service import restore as restore_revision
+from webapp.mail.rollback.service import restore as restore_revision
 from webapp.providers.registry import UnknownProvider
 
 HEADER = ("number", "saved (UTC)", "by", "worked since (UTC)", "changed")

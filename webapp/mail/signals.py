@@ -9,5 +9,5 @@ grant_obtained = Signal()
 mail_server_works = Signal()
 # The same, with the `expiry`.
 expiry_alert_raised = Signal()
-# Mailroom restored settings that worked, with the `went_back` of `webapp.mail.way_back`.
-mail_server_went_back = Signal()
+# Mailroom restored settings that worked, with the `rollback` of `webapp.mail.rollback`.
+mail_server_rolled_back = Signal()

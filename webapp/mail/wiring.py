@@ -11,14 +11,14 @@ from webapp.mail.deliverability import routes as deliverability_routes
 from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.revisions import outcomes
+from webapp.mail.rollback import jobs as rollback_jobs
+from webapp.mail.rollback import labels as revision_labels
+from webapp.mail.rollback import panels
+from webapp.mail.rollback import routes as revision_routes
 from webapp.mail.round_trips import wiring as round_trips
 from webapp.mail.server_page import list_routes
 from webapp.mail.signals import mail_server_works
 from webapp.mail.transport import connection
-from webapp.mail.way_back import jobs as way_back_jobs
-from webapp.mail.way_back import labels as revision_labels
-from webapp.mail.way_back import panels
-from webapp.mail.way_back import routes as revision_routes
 from webapp.web import navigation
 from webapp.web.navigation import Panel, SettingsTab
 from webapp.webhooks import registry as webhook_registry
@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(expiry_labels=expiry_labels, revision_labels=revision_labels)
     jobs.init_app(app)
     mail_server_works.connect(outcomes.passed_test)
-    way_back_jobs.init_app(app)
+    rollback_jobs.init_app(app)
     webhook_registry.register(app, webhook_events)
     list_routes.init_app(app)
     round_trips.init_app(app)
@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
     navigation.register(
         app,
         SettingsTab(_("Mail servers"), "mail.list_servers", 20, also="mail.mail_server"),
-        Panel("page", 5, panels.way_back),
+        Panel("page", 5, panels.rollback),
         Panel("page", 10, _expiry_alerts),
     )
 

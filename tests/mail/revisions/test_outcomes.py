@@ -1,4 +1,4 @@
-"""Whether email goes out with a revision, and when there is a way back."""
+"""Whether email goes out with a revision, and when a change can be rolled back."""
 
 from collections.abc import Callable
 
@@ -20,15 +20,15 @@ def fail(owner: GrantOwner, send: Send) -> None:
     send()
 
 
-def test_a_change_after_which_email_fails_has_a_way_back(working: GrantOwner, send: Send) -> None:
+def test_a_change_after_which_email_fails_can_be_rolled_back(working: GrantOwner, send: Send) -> None:
     fail(working, send)
     before, failing = revisions_of(working)
     assert before.worked_at is not None
-    assert (failing.way_back, failing.failures, failing.failure_stage) == (1, 1, "connect")
+    assert (failing.rollback_to, failing.failures, failing.failure_stage) == (1, 1, "connect")
 
 
 @pytest.mark.one_database
-def test_there_is_no_way_back_from_settings_that_worked_or_to_settings_that_failed_in_the_end(
+def test_nothing_is_rolled_back_from_settings_that_worked_or_to_settings_that_failed_in_the_end(
     working: GrantOwner, server: ScriptedServer, scripted: Callable[..., ScriptedServer], send: Send
 ) -> None:
     other = scripted(tls="none")
@@ -38,10 +38,10 @@ def test_there_is_no_way_back_from_settings_that_worked_or_to_settings_that_fail
     with later(seconds=31):
         send()
         second = revisions_of(working)[-1]
-        assert (second.failures, second.way_back) == (1, None)
+        assert (second.failures, second.rollback_to) == (1, None)
         fail(working, send)
     third = revisions_of(working)[-1]
-    assert (third.failures, third.way_back) == (1, None)
+    assert (third.failures, third.rollback_to) == (1, None)
 
 
 @pytest.mark.one_database
@@ -65,7 +65,7 @@ def test_a_refused_email_is_no_failure_of_the_settings(
 ) -> None:
     working.save(port=scripted(tls="none", replies={"MAIL": "550 5.7.1 no"}).port, **WITHOUT_SIGN_IN)
     send()
-    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (0, None)
+    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].rollback_to) == (0, None)
 
 
 @pytest.mark.one_database

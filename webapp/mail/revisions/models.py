@@ -46,7 +46,7 @@ class Revision(Base):
     failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     failure_reply: Mapped[str] = mapped_column(Text, default="")
     # The revision that administrators are offered to go back to, because email failed after the change.
-    way_back: Mapped[int | None]
+    rollback_to: Mapped[int | None]
 
     @property
     def failure(self) -> Failure | None:

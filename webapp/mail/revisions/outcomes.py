@@ -16,7 +16,7 @@ from webapp.mail.revisions.models import Revision
 from webapp.providers import Failure
 
 # The job that restores the settings that worked.
-GO_BACK = "go back to settings that worked"
+ROLL_BACK = "go back to settings that worked"
 # The failures in a row after which Mailroom goes back by itself. Those of several workers within this time are one.
 ENOUGH_FAILURES = 2
 ONE_MOMENT = timedelta(seconds=10)
@@ -49,7 +49,7 @@ def mark_as_working(session: Session, server_id: int, number: int) -> None:
     revision = service.find(session, server_id, number, lock=True)
     if revision is not None:
         revision.worked_at = revision.worked_at or clock.now()
-        revision.failures, revision.way_back = 0, None
+        revision.failures, revision.rollback_to = 0, None
 
 
 def failed(database: Database, server: MailServer, failure: Failure) -> None:
@@ -73,12 +73,12 @@ def _mark_as_failing(session: Session, server_id: int, number: int, failure: Fai
     revision.failed_at = now
     revision.failure_stage, revision.failure_code = failure.stage, failure.code
     revision.failure_params, revision.failure_reply = dict(failure.params), failure.reply
-    revision.way_back = _way_back(session, revision)
-    if revision.way_back is not None and revision.failures >= ENOUGH_FAILURES:
-        run_after_commit(session, GO_BACK)
+    revision.rollback_to = _rollback_to(session, revision)
+    if revision.rollback_to is not None and revision.failures >= ENOUGH_FAILURES:
+        run_after_commit(session, ROLL_BACK)
 
 
-def _way_back(session: Session, revision: Revision) -> int | None:
+def _rollback_to(session: Session, revision: Revision) -> int | None:
     """Return the revision to go back to: the last before that worked, unless email failed with it in the end, too."""
     if revision.worked_at is not None:
         return None

@@ -46,7 +46,7 @@ def record(
         worked_at=former.worked_at if former and INERT.issuperset(names) else None,
     )
     of_server = Revision.mail_server_id == server.id
-    session.execute(update(Revision).where(of_server, Revision.way_back.is_not(None)).values(way_back=None))
+    session.execute(update(Revision).where(of_server, Revision.rollback_to.is_not(None)).values(rollback_to=None))
     session.execute(delete(Revision).where(of_server, Revision.number <= server.revision - KEPT))
     session.add(revision)
     session.flush()

@@ -6,20 +6,20 @@ from flask import Flask
 
 from webapp.core.app_state import app_state
 from webapp.core.jobs import Job, register_jobs
-from webapp.mail.revisions.outcomes import GO_BACK
-from webapp.mail.way_back import service
+from webapp.mail.revisions.outcomes import ROLL_BACK
+from webapp.mail.rollback import service
 
 
 def init_app(app: Flask) -> None:
     """Register the job. It runs as soon as email has failed often enough."""
-    register_jobs(app, Job(GO_BACK, go_back))
+    register_jobs(app, Job(ROLL_BACK, roll_back))
 
 
-def go_back(_now: datetime) -> None:
+def roll_back(_now: datetime) -> None:
     """Restore what worked of every server where that is wanted."""
     state = app_state()
     with state.database.read() as session:
         found = service.overdue(session)
     for server_id in found:
         with state.database.transaction() as session:
-            service.go_back(session, state.sealer, server_id)
+            service.roll_back(session, state.sealer, server_id)

@@ -16,8 +16,8 @@ from webapp.core.errors import SetInFile
 from webapp.mail import servers
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.rollback import jobs, service
 from webapp.mail.service import NEW, Saved, save
-from webapp.mail.way_back import jobs, service
 from webapp.outbox import probes
 from webapp.outbox.connection import Connections
 from webapp.outbox.models import Message
@@ -41,10 +41,10 @@ def fail_twice(owner: GrantOwner, send: Send, **given: Any) -> None:
     """Use settings that don't work, have an email tried twice, and let the worker do what it wants."""
     owner.save(**{**BY_ITSELF, "port": CLOSED, **given})
     send()
-    jobs.go_back(clock.now())
+    jobs.roll_back(clock.now())
     with later(seconds=20):
         send()
-        jobs.go_back(clock.now())
+        jobs.roll_back(clock.now())
 
 
 def test_restored_settings_bring_their_secrets_along(owner: GrantOwner) -> None:
@@ -134,7 +134,7 @@ def test_a_later_change_that_has_nothing_to_do_with_the_failure_stays(working: G
 
 
 @pytest.mark.one_database
-def test_there_is_no_way_back_to_the_settings_that_were_restored(
+def test_there_is_no_rollback_to_the_settings_that_were_restored(
     working: GrantOwner, server: ScriptedServer, send: Send
 ) -> None:
     working.save(port=CLOSED, **WITHOUT_SIGN_IN)
@@ -142,7 +142,7 @@ def test_there_is_no_way_back_to_the_settings_that_were_restored(
     server.close()
     with later(seconds=31):
         send()
-    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (1, None)
+    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].rollback_to) == (1, None)
 
 
 @pytest.mark.one_database
@@ -158,7 +158,7 @@ def test_mailroom_goes_back_although_another_server_sends(
     assert len(fallback.messages) == 1
     with later(seconds=20), Connections(state) as connections:
         probes.probe_all(state, connections, clock.now())
-        jobs.go_back(clock.now())
+        jobs.roll_back(clock.now())
     assert working.server.port != CLOSED
 
 
@@ -168,7 +168,7 @@ def test_mailroom_leaves_settings_alone(working: GrantOwner, send: Send, case: s
     if case == "one failure":
         working.save(**BY_ITSELF, port=CLOSED)
         send()
-        jobs.go_back(clock.now())
+        jobs.roll_back(clock.now())
     elif case == "not wanted":
         fail_twice(working, send, goes_back=False)
     else:
@@ -178,5 +178,5 @@ def test_mailroom_leaves_settings_alone(working: GrantOwner, send: Send, case: s
         send()
         with later(seconds=20):
             send()
-            jobs.go_back(clock.now())
+            jobs.roll_back(clock.now())
     assert working.server.port == CLOSED

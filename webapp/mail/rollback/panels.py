@@ -17,10 +17,10 @@ log = structlog.get_logger(__name__)
 _FAILING = (
     select(MailServer, Revision)
     .join(Revision, (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision))
-    .where(Revision.way_back.is_not(None))
+    .where(Revision.rollback_to.is_not(None))
     .order_by(MailServer.position)
 )
-_ANY = select(Revision.id).where(Revision.way_back.is_not(None)).limit(1)
+_ANY = select(Revision.id).where(Revision.rollback_to.is_not(None)).limit(1)
 
 
 class _Offer(NamedTuple):
@@ -36,11 +36,11 @@ class _Offer(NamedTuple):
 
     @classmethod
     def of(cls, session: Session, server: MailServer, failing: Revision) -> "_Offer":
-        changed = service.changed_since(session, failing, failing.way_back or 0)
+        changed = service.changed_since(session, failing, failing.rollback_to or 0)
         return cls(server, failing, changed, servers.locked(session, server).intersection(changed))
 
 
-def way_back() -> str:
+def rollback() -> str:
     """Render the ways back that there are."""
     try:
         with app_state().database.read_columns() as connection:
@@ -53,4 +53,4 @@ def way_back() -> str:
         # The error page has this panel too, and the database may be what failed.
         log.exception("ways back cannot be read")
         return ""
-    return render_template("mail/revisions/_way_back.html", found=found) if found else ""
+    return render_template("mail/revisions/_rollback.html", found=found) if found else ""

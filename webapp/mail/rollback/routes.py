@@ -13,8 +13,8 @@ from webapp.mail.models import MailServer
 from webapp.mail.revisions import comparison
 from webapp.mail.revisions import service as revisions
 from webapp.mail.revisions.models import Revision
+from webapp.mail.rollback import labels, service
 from webapp.mail.service import Saved
-from webapp.mail.way_back import labels, service
 from webapp.providers.registry import UnknownProvider
 from webapp.web import csrf
 from webapp.web.access import current_user

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class WentBack:
+class Rollback:
     """Which change Mailroom undid by itself, and why."""
 
     server: str
@@ -59,7 +59,7 @@ class WentBack:
         }
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "WentBack":
+    def from_data(cls, data: dict[str, Any]) -> "Rollback":
         """Return it from the data of a message."""
         failure = Failure(data["stage"], data["code"], data["params"], data["reply"])
         changed_at = datetime.fromisoformat(data["changed_at"])
@@ -67,9 +67,9 @@ class WentBack:
 
 
 def overdue(session: Session) -> list[int]:
-    """Return the ids of the servers whose settings `go_back` would replace."""
+    """Return the ids of the servers whose settings `roll_back` would replace."""
     in_use = (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision)
-    failing = select(MailServer, Revision).join(Revision, in_use).where(Revision.way_back.is_not(None))
+    failing = select(MailServer, Revision).join(Revision, in_use).where(Revision.rollback_to.is_not(None))
     return [server.id for server, revision in session.execute(failing) if _is_wanted(server, revision)]
 
 
@@ -92,12 +92,12 @@ def restore(
     return saved
 
 
-def go_back(session: Session, sealer: Sealer, server_id: int) -> bool:
+def roll_back(session: Session, sealer: Sealer, server_id: int) -> bool:
     """Restore what worked, if email fails since a change and an administrator wants that; return whether it was."""
     servers.lock_all(session)
     server = servers.by_id(session, server_id)
     failing = revisions.find(session, server_id, server.revision) if server else None
-    failure, number = (failing.failure, failing.way_back) if failing else (None, None)
+    failure, number = (failing.failure, failing.rollback_to) if failing else (None, None)
     if not server or not failing or not failure or number is None or not _is_wanted(server, failing):
         return False
     # What has nothing to do with the failure, and was changed on purpose.
@@ -111,8 +111,8 @@ def go_back(session: Session, sealer: Sealer, server_id: int) -> bool:
     except (MailroomError, UnknownProvider, CannotUnseal) as error:
         log.warning("can't go back to settings that worked", server=server_id, error=type(error).__name__)
         return False
-    went_back = WentBack(server.name, changed, failing.created_by, failing.created_at, failure)
-    _announce(session, saved.server, number, went_back)
+    rollback = Rollback(server.name, changed, failing.created_by, failing.created_at, failure)
+    _announce(session, saved.server, number, rollback)
     return True
 
 
@@ -160,12 +160,12 @@ def _is_wanted(server: MailServer, failing: Revision) -> bool:
     return server.goes_back and failing.failures >= ENOUGH_FAILURES and failing.restored_from is None
 
 
-def _announce(session: Session, server: MailServer, number: int, went_back: WentBack) -> None:
+def _announce(session: Session, server: MailServer, number: int, rollback: Rollback) -> None:
     """Tell the audit trail, administrators and webhooks."""
     event = audit_events.MAIL_SERVER_WENT_BACK
     audit.record(session, event, provider=server.provider, server=server.name, revision=number)
-    signals.mail_server_went_back.send(session=session, went_back=went_back)
-    failure = went_back.failure
+    signals.mail_server_rolled_back.send(session=session, rollback=rollback)
+    failure = rollback.failure
     with i18n.use_language(i18n.DEFAULT):
         reason = describe(failure)
     webhooks.enqueue(
@@ -173,9 +173,9 @@ def _announce(session: Session, server: MailServer, number: int, went_back: Went
         webhook_events.WENT_BACK,
         f"Email failed after a change of the mail server {server.name}, so the settings that worked are used again.",
         mail_server={"name": server.name, "provider": server.provider, "host": server.host},
-        changed=went_back.changed,
-        changed_by=went_back.changed_by,
-        changed_at=webhooks.iso(went_back.changed_at),
+        changed=rollback.changed,
+        changed_by=rollback.changed_by,
+        changed_at=webhooks.iso(rollback.changed_at),
         revision=server.revision,
         restored_from=number,
         cause={"stage": failure.stage, "code": failure.code, "reason": reason},

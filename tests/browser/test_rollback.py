@@ -60,4 +60,4 @@ def test_a_bad_change_is_undone_with_one_click(
 
 def is_failing(inside: AppState) -> bool:
     with inside.database.read() as session:
-        return session.scalar(select(Revision.way_back).where(Revision.number == 2)) is not None
+        return session.scalar(select(Revision.rollback_to).where(Revision.number == 2)) is not None

@@ -1,0 +1,1 @@
+"""Tests of earlier settings that are used again."""
