@@ -50,8 +50,8 @@ class Fault:
     until: timedelta = timedelta(days=90)
     sends_authority: bool = False
     by_openssl: str = ""
-    # `version`: it has extensions and says that it is of version 1. `algorithm`: it names two signature algorithms.
-    # `name`: its own name is in an encoding of old, with an umlaut.
+    # `version`: it has extensions and says that it is of version 1. `no_version`: of one that there isn't.
+    # `algorithm`: it names two signature algorithms. `name`: its own name is in an encoding of old, with an umlaut.
     forged: str = ""
 
 
@@ -128,6 +128,7 @@ def _der(tag: int, content: bytes) -> bytes:
 
 _CHANGED = {
     "version": (bytes.fromhex("a003020102"), bytes.fromhex("a003020100")),
+    "no_version": (bytes.fromhex("a003020102"), bytes.fromhex("a00302017f")),
     "name": (_der(0x0C, b"localhost"), _der(0x14, b"localh\xf6st")),
 }
 # ecdsa-with-SHA256 and ecdsa-with-SHA384.

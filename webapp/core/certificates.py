@@ -16,6 +16,8 @@ from webapp.core import clock
 MAX_NAMES = 10
 MAX_NAME_LENGTH = 200
 MAX_PEM_LENGTH = 50_000
+# Of a certificate that OpenSSL accepts in a handshake.
+MALFORMED = (ValueError, x509.InvalidVersion)
 # Of an extension that OpenSSL accepts or doesn't look at, or that isn't there.
 _UNREADABLE = (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
@@ -61,7 +63,10 @@ class CertificateFacts:
 
 def parse(pem: str) -> list[x509.Certificate]:
     """Return the certificates in a PEM text. Raises ValueError if there are none, or one can't be read."""
-    return [with_names(one) for one in x509.load_pem_x509_certificates(pem.encode())]
+    try:
+        return [with_names(one) for one in x509.load_pem_x509_certificates(pem.encode())]
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
 
 
 def with_names(certificate: x509.Certificate) -> x509.Certificate:

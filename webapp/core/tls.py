@@ -76,7 +76,7 @@ def certificate_of(connection: ssl.SSLSocket) -> x509.Certificate | None:
     """Return the certificate of the other end."""
     data = connection.getpeercert(binary_form=True)
     # OpenSSL may accept what this library doesn't read.
-    with suppress(ValueError):
+    with suppress(*certificates.MALFORMED):
         return certificates.with_names(x509.load_der_x509_certificate(data)) if data else None
     return None
 
@@ -99,7 +99,7 @@ def presented_chain(sock: socket, host: str, seconds: float) -> PresentedChain:
     try:
         presented = list(map(certificates.with_names, connection.get_peer_cert_chain(as_cryptography=True) or []))
         completed = connection.get_verified_chain(as_cryptography=True) or []
-    except ValueError:
+    except certificates.MALFORMED:
         # Malformed ones can't be shown.
         return PresentedChain()
     return PresentedChain(tuple(presented), tuple(one for one in completed if one not in presented))
