@@ -13,7 +13,7 @@ from tests.support.grants import GrantOwner
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.errors import NotFound, StaleVersion
-from webapp.mail import jobs, places, servers, signals
+from webapp.mail import jobs, server_list, servers, signals
 from webapp.mail.expiry import alerts
 from webapp.mail.models import ExpiryAlert, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
@@ -32,7 +32,7 @@ def rows(owner: GrantOwner) -> dict[int | None, MailServer]:
 def discard(owner: GrantOwner, version: int | None = None) -> None:
     """Discard the draft."""
     with owner.state.database.transaction() as session:
-        places.delete(session, owner.server.id, version)
+        server_list.delete(session, owner.server.id, version)
 
 
 def events(owner: GrantOwner) -> list[str]:
@@ -131,7 +131,7 @@ def test_a_form_shown_before_the_draft_changed_is_stale(owner: GrantOwner, act: 
     gone = owner.server.id
     discard(owner)
     with pytest.raises(NotFound), owner.state.database.transaction() as session:
-        places.delete(session, gone)
+        server_list.delete(session, gone)
 
 
 def test_two_drafts_saved_at_once_are_one(app: Flask, owner: GrantOwner) -> None:

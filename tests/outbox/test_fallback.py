@@ -18,7 +18,7 @@ from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import places, servers
+from webapp.mail import server_list, servers
 from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.signals import mail_server_saved, mail_server_works
@@ -308,7 +308,7 @@ def test_deleting_a_server_that_fails_has_what_waits_sent_by_the_next_at_once(
     message_id = enqueue()
     deliver()
     with app.app_context(), database.transaction() as session:
-        places.delete(session, first_id)
+        server_list.delete(session, first_id)
     assert get_message(message_id).next_attempt_at <= clock.now()
 
 

@@ -6,7 +6,7 @@ from tests.settings_file.conftest import Apply, Problems
 from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 from webapp.core.errors import SetInFile
-from webapp.mail import places, servers, service
+from webapp.mail import server_list, servers, service
 from webapp.mail.models import MailServer
 from webapp.mail.revisions import service as revisions
 from webapp.settings_file import export
@@ -100,11 +100,11 @@ def test_pages_change_neither_which_servers_are_used_nor_their_order(apply: Appl
     with state.database.transaction() as session:
         copy = service.copy(session, main, "").id
         for change in (
-            lambda: places.move(session, main, up=False),
-            lambda: places.assign(session, news, "Old", ["news.example"], ["app_shop"]),
-            lambda: places.assign(session, news, "News", [], ["app_shop"]),
+            lambda: server_list.move(session, main, up=False),
+            lambda: server_list.assign(session, news, "Old", ["news.example"], ["app_shop"]),
+            lambda: server_list.assign(session, news, "News", [], ["app_shop"]),
             lambda: service.use(session, copy, ""),
-            lambda: places.delete(session, news),
+            lambda: server_list.delete(session, news),
         ):
             with pytest.raises(SetInFile):
                 change()

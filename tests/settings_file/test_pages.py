@@ -10,7 +10,7 @@ from tests.settings_file.test_apply import CONTENT
 from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 from webapp.core.errors import SetInFile
-from webapp.mail import places
+from webapp.mail import server_list
 from webapp.mail.servers import primary
 from webapp.settings import service as settings
 from webapp.settings_file import service
@@ -80,7 +80,7 @@ def test_what_is_no_longer_in_the_file_stays_and_can_be_changed(
 def test_a_mail_server_from_the_file_is_not_deleted(apply: Apply, state: AppState) -> None:
     apply(CONTENT)
     with state.database.transaction() as session, pytest.raises(SetInFile):
-        places.delete(session, primary(session).id)  # type: ignore[union-attr]
+        server_list.delete(session, primary(session).id)  # type: ignore[union-attr]
 
 
 def test_the_public_url_of_the_environment_overrides_that_of_the_file(apply: Apply, state: AppState) -> None:

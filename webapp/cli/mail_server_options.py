@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.core.errors import MailroomError, StaleVersion
 from webapp.mail import servers
 from webapp.mail.models import MailServer
-from webapp.mail.places import CannotBeFirst, NameTaken
+from webapp.mail.server_list import CannotBeFirst, NameTaken
 from webapp.mail.service import CannotWork
 from webapp.providers.registry import get_providers
 

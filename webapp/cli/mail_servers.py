@@ -16,7 +16,7 @@ from webapp.cli.mail_server_options import COMMAND_LINE, explained, find, server
 from webapp.cli.options import require_valid
 from webapp.cli.output import json_option, moment, print_json_array, print_result, print_table
 from webapp.core.errors import NotFound
-from webapp.mail import places, servers, service
+from webapp.mail import server_list, servers, service
 from webapp.mail.models import MailServer
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
@@ -79,7 +79,7 @@ def move(name: str, direction: str, as_json: bool) -> None:
 
     def change(session: Session, server: MailServer) -> MailServer:
         try:
-            places.move(session, server.id, up=direction == "up")
+            server_list.move(session, server.id, up=direction == "up")
         except NotFound as error:
             raise click.ClickException("This is a draft. Use it first: `mailroom mail use`.") from error
         return server
@@ -96,7 +96,7 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     """Delete a mail server or draft, with its secrets and its access token."""
     if not yes:
         click.confirm(f"Delete the mail server {name}? This can't be undone.", abort=True, err=True)
-    _change(name, as_json, "deleted", lambda session, one: places.delete(session, one.id))
+    _change(name, as_json, "deleted", lambda session, one: server_list.delete(session, one.id))
 
 
 @click.command()
@@ -121,7 +121,7 @@ def assign(name: str | None, as_json: bool, new_name: str | None, **given: tuple
         form = AssignForm.of(server, applications.list_all(session), posted)
         require_valid(form, {"for_domains": "--for-domain", "for_applications": "--for-application"})
         wanted = (form.for_domains.data or [], form.for_applications.data or [])
-        return places.assign(session, server.id, form.name.data, *wanted)
+        return server_list.assign(session, server.id, form.name.data, *wanted)
 
     _change(name, as_json, "changed", change)
 

@@ -11,12 +11,12 @@ from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.errors import MailroomError, NotFound, SetInFile, StaleVersion
 from webapp.core.sealing import Sealer
-from webapp.mail import audit_events, places, servers, signals
+from webapp.mail import audit_events, server_list, servers, signals
 from webapp.mail.filling import changed_fields, differences, fields_of, fill, is_unchanged
 from webapp.mail.grants import service as grants
 from webapp.mail.models import GrantStatus, MailServer
-from webapp.mail.places import CannotBeFirst
 from webapp.mail.revisions import service as revisions
+from webapp.mail.server_list import CannotBeFirst
 from webapp.mail.servers import EnteredServer, open_secrets, secrets_to_retype
 from webapp.providers import Limits, OAuth2
 from webapp.providers.registry import get_providers
@@ -101,9 +101,10 @@ def use(session: Session, server_id: int, by: str, version: int | None = None) -
 
     Raises StaleVersion, NotFound, CannotWork, CannotBeFirst, and SetInFile if the settings file sets what would change.
     """
-    server = places.find(session, server_id, version)
+    server = server_list.find(session, server_id, version)
     if not server.is_draft:
-        places.reorder(session, [server, *(one for one in servers.in_order(session) if one.id != server_id)], server)
+        order = [server, *(one for one in servers.in_order(session) if one is not server)]
+        server_list.reorder(session, order, server)
         return Saved(server, can_work=can_work(session, server))
     if not can_work(session, server):
         raise CannotWork
@@ -115,8 +116,8 @@ def copy(session: Session, server_id: int, by: str) -> MailServer:
 
     Its access token is not copied: a refresh token can often be used only once.
     """
-    server = places.find(session, server_id)
-    draft = MailServer(name=places.free_name(session, server.name))
+    server = server_list.find(session, server_id)
+    draft = MailServer(name=server_list.free_name(session, server.name))
     _copy_settings(server, draft)
     draft.updated_at, draft.updated_by = clock.now(), by
     session.add(draft)
@@ -198,16 +199,16 @@ def _row_for(
         return shown
     if shown is None:
         if used:
-            places.refuse_addition(session, None)
+            server_list.refuse_addition(session, None)
         position = len(servers.in_order(session)) if used else None
-        name = places.free_name(session, get_providers().name(entered.provider.key))
+        name = server_list.free_name(session, get_providers().name(entered.provider.key))
         return MailServer(position=position, name=name, sealed_secrets={}, provider_fields={})
     draft = servers.draft_of(session, shown)
     if draft is not None:
         if is_unchanged(draft, entered, open_secrets(sealer, draft, needed=())):
             return draft
-        places.remove(session, draft)
-    name = places.free_name(session, f"{shown.name} (draft)")
+        server_list.remove(session, draft)
+    name = server_list.free_name(session, f"{shown.name} (draft)")
     return MailServer(replaces_id=shown.id, name=name, sealed_secrets=shown.sealed_secrets, provider_fields={})
 
 
@@ -235,7 +236,7 @@ def _finish(session: Session, row: MailServer, used: bool, before: dict[str, obj
     """Put what was saved in this row to use, if it is `used`, and try what waits; return the server that has it now."""
     server = _put_to_use(session, row, by) if used and row.is_draft else row
     if before and not server.is_draft:
-        places.follow_provider(session, server, str(before["provider"]))
+        server_list.follow_provider(session, server, str(before["provider"]))
     _announce(session, server, before, by)
     # After the messages, in the order in which the outbox locks both.
     grants.ask_again(session)
@@ -249,7 +250,7 @@ def _put_to_use(session: Session, draft: MailServer, by: str) -> MailServer:
     """
     server = servers.replaced_by(session, draft)
     if server is None:
-        places.refuse_addition(session, draft)
+        server_list.refuse_addition(session, draft)
         order = servers.in_order(session)
         if not order and draft.is_dedicated:
             raise CannotBeFirst

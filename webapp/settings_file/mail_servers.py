@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.applications.values import name_key
 from webapp.core.actor import SETTINGS_FILE
 from webapp.core.sealing import Sealer
-from webapp.mail import places, servers, service
+from webapp.mail import server_list, servers, service
 from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
@@ -18,7 +18,7 @@ from webapp.mail.servers import COLUMNS, EnteredServer, open_secrets, secrets_to
 from webapp.providers import Provider
 from webapp.providers.registry import get_providers
 from webapp.settings.declared import MAIL_SERVERS, Declared
-from webapp.settings_file import mail_places
+from webapp.settings_file import mail_server_list
 from webapp.settings_file.applications import unique_name
 from webapp.settings_file.document import Document, Table
 from webapp.settings_file.entries import report_errors, to_post, value_of
@@ -49,7 +49,7 @@ def apply(session: Session, sealer: Sealer, document: Document) -> list[Declared
             found.append(server)
     if not tables or len(found) < len(tables):
         return []
-    mail_places.apply(session, list(zip(tables, called, found, strict=True)))
+    mail_server_list.apply(session, list(zip(tables, called, found, strict=True)))
     return [
         Declared(MAIL_SERVERS, key, server.name)
         for table, server in zip(tables, found, strict=True)
@@ -77,7 +77,7 @@ def _provider(table: Table) -> Provider | None:
 def _to_post(table: Table, provider: Provider) -> MultiDict[str, str]:
     form = mail_server_form(provider, {}, None)
     fields = {key: form[key] for key in (*COLUMNS, *SECRETS, *provider.fields)}
-    table.report_unknown(sorted({*fields, *mail_places.KEYS}))
+    table.report_unknown(sorted({*fields, *mail_server_list.KEYS}))
     settings = {key: value for key, value in table.values.items() if key in fields}
     return to_post(replace(table, values=settings), fields)
 
@@ -140,7 +140,7 @@ class _Entry:
         if not self._is_in(saved) and (of_file or has_them):
             return draft
         if of_file:
-            places.remove(self.session, draft)
+            server_list.remove(self.session, draft)
         elif not has_them:
             draft.replaces_id = None
             self.session.flush()

@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response
 from webapp.applications import service as applications
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile, StaleVersion
-from webapp.mail import places, servers, service
+from webapp.mail import server_list, servers, service
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.models import MailServer
-from webapp.mail.places import CannotBeFirst, NameTaken
+from webapp.mail.server_list import CannotBeFirst, NameTaken
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
 from webapp.mail.server_page.routes import CANNOT_BE_FIRST, blueprint, url_of
@@ -67,7 +67,7 @@ def move_server(server_id: int) -> Response:
     """Move a server that is used up or down."""
     try:
         with app_state().database.transaction() as session:
-            places.move(session, server_id, up="up" in request.form)
+            server_list.move(session, server_id, up="up" in request.form)
     except CannotBeFirst:
         flash(CANNOT_BE_FIRST, "warning")
     return redirect(url_for("mail.list_servers"), 303)
@@ -126,7 +126,7 @@ def assign_server(server_id: int) -> Response | str:
 def _delete(server: MailServer, form: VersionedForm) -> Response:
     try:
         with app_state().database.transaction() as session:
-            places.delete(session, server.id, form.expected_version)
+            server_list.delete(session, server.id, form.expected_version)
         text = _("The draft was discarded.") if server.is_draft else _("The mail server was deleted.")
         flash(text, "success")
     except StaleVersion:
@@ -142,7 +142,7 @@ def _assign(server: MailServer, form: AssignForm) -> bool:
     domains, identifiers = form.for_domains.data or [], form.for_applications.data or []
     try:
         with app_state().database.transaction() as session:
-            places.assign(session, server.id, form.name.data, domains, identifiers, form.expected_version)
+            server_list.assign(session, server.id, form.name.data, domains, identifiers, form.expected_version)
         return True
     except NameTaken:
         form.add_error("name", _("Another mail server has this name."))

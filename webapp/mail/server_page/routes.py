@@ -22,7 +22,7 @@ from webapp.mail.filling import is_unchanged
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import OAuthError
-from webapp.mail.places import CannotBeFirst
+from webapp.mail.server_list import CannotBeFirst
 from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.grant_view import keep_authorization_failure

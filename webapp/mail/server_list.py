@@ -1,4 +1,4 @@
-"""The places of mail servers: their order, names, what they are used for, and their deletion."""
+"""The list of mail servers: their order, names, what they are used for, and their deletion."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -124,7 +124,7 @@ def refuse_addition(session: Session, server: MailServer | None) -> None:
         raise SetInFile([declared.MAIL_SERVERS])
 
 
-def follow(session: Session, wanted: Sequence[MailServer]) -> None:
+def use_in_order(session: Session, wanted: Sequence[MailServer]) -> None:
     """Use these servers in this order, except for drafts among them, and keep all others as drafts.
 
     Until one of them is for all email and can be used, what is in use stays before them.

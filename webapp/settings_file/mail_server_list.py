@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.applications import service as applications
 from webapp.core.errors import NotFound
-from webapp.mail import places
+from webapp.mail import server_list
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.assign_form import AssignForm
 from webapp.settings_file.document import Table
@@ -28,8 +28,8 @@ def apply(session: Session, found: Sequence[Found]) -> None:
         return
     first = found[0][2]
     if first.is_dedicated:
-        places.assign(session, first.id, first.name)
-    places.follow(session, [server for _table, _name, server in found])
+        server_list.assign(session, first.id, first.name)
+    server_list.use_in_order(session, [server for _table, _name, server in found])
     for number, (table, name, server) in enumerate(found):
         _assign(session, table, name or server.name, server, may_be_dedicated=number > 0)
 
@@ -44,7 +44,9 @@ def _assign(session: Session, table: Table, name: str, server: MailServer, may_b
     if not form.validate():
         report_errors(table, form)
         return
-    places.assign(session, server.id, form.name.data, form.for_domains.data or [], form.for_applications.data or [])
+    server_list.assign(
+        session, server.id, form.name.data, form.for_domains.data or [], form.for_applications.data or []
+    )
 
 
 def _texts(table: Table, key: str, saved: Sequence[str]) -> Sequence[str]:
