@@ -8,41 +8,20 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.mail.doctor.conftest import RECIPIENT, Check
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
-from tests.support.inbox import PASSWORD, Inbox
+from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from tests.support.token_inbox import TokenInbox, running_token_inbox
-from webapp.core.app_state import AppState
 from webapp.core.deadlines import Deadline
-from webapp.mail import servers
 from webapp.mail.doctor import service, trials
-from webapp.mail.doctor.examination import Examination, Fix, Progress
+from webapp.mail.doctor.examination import Fix, Progress
 from webapp.mail.doctor.service import examine
 from webapp.mail.models import MailServer
-from webapp.mail.servers import EnteredServer
 from webapp.mail.transcript import Stage
-from webapp.providers.registry import get_providers
 
 pytestmark = pytest.mark.one_database
-Check = Callable[..., Examination]
-RECIPIENT = "eve@example.org"
-
-
-@pytest.fixture
-def check(app: Flask, inbox: Inbox, state: AppState) -> Check:
-    """Check the saved server, with changes, and send nothing."""
-
-    def check(progress: Progress | None = None, sends: bool = False, **changes: Any) -> Examination:
-        with state.database.read() as session:
-            server = servers.primary(session)
-        assert server is not None
-        provider, values = get_providers()[server.provider], {**server.values, **changes}
-        entered = EnteredServer(provider, values, server.provider_fields, {"password": PASSWORD})
-        with app.app_context():
-            return examine(entered, server, RECIPIENT, sends, progress)
-
-    return check
 
 
 @pytest.fixture
@@ -71,7 +50,6 @@ def test_each_stage_says_what_it_found(check: Check, inbox: Inbox) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "security"),
     [
-        ({"stall_at": "GREETING"}, "starttls"),
         ({"stall_at": "TLS", "tls": "tls"}, "tls"),
         ({"drip": 0.1}, "none"),
         ({"stall_at": "AUTH"}, "none"),

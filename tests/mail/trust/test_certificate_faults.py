@@ -92,6 +92,7 @@ def test_a_fault_of_a_certificate_is_named_and_what_is_offered_works(
         with pytest.raises(DeliveryError) as caught:
             send(settings)
         failure = caught.value.failure
+        assert "AUTH" not in server.commands
         diagnosis = diagnose("custom", settings.public_values, failure)
         assert (failure.code, reason in failure.params["reason"]) == (code, True)
         assert diagnosis
