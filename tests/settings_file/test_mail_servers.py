@@ -63,6 +63,12 @@ def test_a_server_that_is_not_in_the_file_becomes_a_draft_with_its_secret(apply:
     assert used(state) == ["Spare", "Main"]
 
 
+def test_a_name_with_other_than_ascii_letters_is_found_again(apply: Apply, state: AppState) -> None:
+    for seconds in (10, 20):
+        apply(entry("Main") + entry("Über", f"timeout = {seconds}"))
+    assert (used(state), find(state, "über").timeout) == (["Main", "Über"], 20)
+
+
 def test_the_first_one_takes_the_place_of_the_server_in_use(apply: Apply, state: AppState) -> None:
     apply(entry("Main").replace('name = "Main"\n', ""))
     before = find(state, "Custom").id

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.applications.values import name_key
 from webapp.core.database import MAX_ID
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail.models import MailServer
@@ -118,7 +119,9 @@ def by_id(session: Session, server_id: int) -> MailServer | None:
 
 def by_name(session: Session, name: str) -> MailServer | None:
     """Return the server or draft of this name, in upper or lower case."""
-    return session.scalars(select(MailServer).where(func.lower(MailServer.name) == name.lower())).one_or_none()
+    # Not by the database: SQLite knows upper and lower case of ASCII letters only.
+    wanted = name_key(name)
+    return next((one for one in session.scalars(select(MailServer)) if name_key(one.name) == wanted), None)
 
 
 def draft_of(session: Session, server: MailServer | None) -> MailServer | None:
