@@ -13,7 +13,7 @@ from webapp.cli.status import HEADLINES
 from webapp.core import certificates
 from webapp.mail.deliverability.findings import Finding
 from webapp.mail.diagnosis.service import to_data
-from webapp.mail.doctor.examination import Examination
+from webapp.mail.doctor.examination import Examination, in_a_line
 from webapp.mail.doctor.report import outcome, route_error
 from webapp.mail.expiry.service import Expiry
 from webapp.mail.models import Grant, MailServer
@@ -120,7 +120,7 @@ def print_examination(found: Examination, command: str) -> None:
         print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
         click.echo(f"To trust one: {command} --trusted-certificates-file or --pinned-certificate-file, as PEM.")
     if found.tried:
-        tried = [(one.line, outcome(one).partition("\n")[0] or "works") for one in found.tried]
+        tried = [(in_a_line(one.connection), outcome(one).partition("\n")[0] or "works") for one in found.tried]
         click.echo("\nWhat was tried:")
         print_table(("settings", "result"), tried)
     if found.lines:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from webapp.core.deadlines import start
 from webapp.core.network_errors import NO_ROUTE
 from webapp.core.sockets import Addresses, connect, resolve
 
-NAMES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
+NAMES: Mapping[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 # As settings have them.
 IPV4, IPV6 = "ipv4", "ipv6"
 # In seconds: how much longer than another an address family may take before it is called broken.
@@ -84,7 +84,7 @@ def take_first(routes: Sequence[Route]) -> socket.socket:
 
 def name(family: int) -> str:
     """Return what people call an address family."""
-    return NAMES.get(family, str(family))  # type: ignore[call-overload, no-any-return]
+    return NAMES.get(family, str(family))
 
 
 def _connect(addresses: Addresses, timeout: float) -> Route:

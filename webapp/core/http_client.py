@@ -5,7 +5,6 @@ sends one byte at a time could block a worker forever.
 """
 
 import socket
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from webapp.core import tls
+from webapp.core.deadlines import Deadline
 from webapp.core.hosts import is_loopback
 from webapp.core.network_errors import OTHER_HOST, NetworkError, classify
-from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
+from webapp.core.sockets import Proxy, connect, connect_through_proxy, resolve
 
 # Seconds for everything: resolving, connecting, TLS, the request and the whole response.
 TIMEOUT = 15
@@ -91,41 +91,41 @@ def _send(
     timeout: float | None = None,
 ) -> Response:
     parts = parse_url(url)
-    end = time.monotonic() + (timeout or TIMEOUT)
+    deadline = Deadline(timeout or TIMEOUT)
     try:
-        sock, received = _connect(parts, proxy, end)
+        sock, received = _connect(parts, proxy, deadline)
         if parts.scheme == "https":
-            sock, received = _encrypt(sock, parts.hostname or "", end), b""
+            sock, received = _encrypt(sock, parts.hostname or "", deadline), b""
     except (OSError, ValueError) as error:
         code, params = classify(error)
         if code in OTHER_HOST:
-            params["names"] = _host_names(parts, proxy, end)
+            params["names"] = _host_names(parts, proxy, deadline)
         raise NotSent(code, **params) from error
     with sock:
-        return _exchange(sock, received, _request(method, parts, headers, body), body, end)
+        return _exchange(sock, received, _request(method, parts, headers, body), body, deadline)
 
 
-def _host_names(parts: SplitResult, proxy: Proxy | None, end: float) -> str:
+def _host_names(parts: SplitResult, proxy: Proxy | None, deadline: Deadline) -> str:
     """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
     with suppress(OSError):
-        sock, _received = _connect(parts, proxy, end)
+        sock, _received = _connect(parts, proxy, deadline)
         with sock:
-            return tls.presented_chain(sock, parts.hostname or "", left_until(end)).host_names
+            return tls.presented_chain(sock, parts.hostname or "", deadline.left()).host_names
     return ""
 
 
-def _connect(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
+def _connect(parts: SplitResult, proxy: Proxy | None, deadline: Deadline) -> tuple[socket.socket, bytes]:
     """Return a connection that isn't encrypted yet, and what was received on it."""
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if proxy is None or parts.scheme == "http":
-        return connect(resolve(host, port, left_until(end)), left_until(end)), b""
-    return connect_through_proxy(proxy, host, port, left_until(end))
+        return connect(resolve(host, port, deadline.left()), deadline.left()), b""
+    return connect_through_proxy(proxy, host, port, deadline.left())
 
 
-def _encrypt(sock: socket.socket, host: str, end: float) -> socket.socket:
+def _encrypt(sock: socket.socket, host: str, deadline: Deadline) -> socket.socket:
     try:
-        sock.settimeout(left_until(end))
+        sock.settimeout(deadline.left())
         return tls.encrypt(sock, host)
     except BaseException:
         sock.close()
@@ -139,9 +139,9 @@ def _request(method: str, parts: SplitResult, headers: Mapping[str, str], body: 
     return h11.Request(method=method, target=target, headers=[*{**headers, **ours}.items()])
 
 
-def _exchange(sock: socket.socket, received: bytes, request: h11.Request, body: bytes, end: float) -> Response:
+def _exchange(sock: socket.socket, received: bytes, request: h11.Request, body: bytes, deadline: Deadline) -> Response:
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_SIZE)
-    sock.settimeout(left_until(end))
+    sock.settimeout(deadline.left())
     sock.sendall((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
     http.send(h11.EndOfMessage())
     if received:
@@ -150,7 +150,7 @@ def _exchange(sock: socket.socket, received: bytes, request: h11.Request, body: 
     try:
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
-                sock.settimeout(left_until(end))
+                sock.settimeout(deadline.left())
                 received = sock.recv(16 * 1024)
                 if not received and not status:
                     raise InvalidResponse("response_missing")

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-import time
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +11,7 @@ import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
-from webapp.core import deadlines
+from webapp.core.deadlines import Deadline, start
 from webapp.core.hosts import is_loopback, is_public, parse_ip_address
 from webapp.core.network_errors import NO_ROUTE, NameServiceTimeout, PrivateHost, ProxyError
 
@@ -54,7 +53,7 @@ def resolve(host: str, port: int, timeout: float) -> Addresses:
     The system's resolver has no timeout, so it runs in a thread that is abandoned if it does not answer in
     time. Raises socket.gaierror, UnicodeError, NameServiceTimeout or PrivateHost.
     """
-    asked = deadlines.start(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    asked = start(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     if not wait([asked], timeout).done:
         raise NameServiceTimeout("name_service_timeout", seconds=f"{timeout:g}")
     return _permitted(asked.result())
@@ -67,15 +66,13 @@ def connect(addresses: Addresses, timeout: float) -> socket.socket:
     Raises the OSError of the first address that has a route, else of the first, if none answers in time.
     """
     errors: list[OSError] = []
-    end = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     # Whichever way they were found, it's here that they are used.
     addresses = _permitted(addresses)
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         try:
-            left = left_until(end)
-            return _connect_socket(
-                socket.socket(family, kind, protocol), address, max(0.5, left / (len(addresses) - position))
-            )
+            share = deadline.left() / (len(addresses) - position)
+            return _connect_socket(socket.socket(family, kind, protocol), address, max(0.5, share))
         except OSError as error:
             errors.append(error)
     # Without IPv6 on this machine, an IPv6 address says nothing about the server.
@@ -113,14 +110,6 @@ def _check_target(host: str) -> None:
     _permitted(addresses)
 
 
-def left_until(end: float) -> float:
-    """Return the seconds until a time of the monotonic clock. Raises TimeoutError if it has passed."""
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
-
-
 def _connect_socket(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
     try:
         sock.settimeout(timeout)
@@ -140,19 +129,21 @@ def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) ->
     another OSError.
     """
     _check_target(host)
-    end = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     addresses = resolve(proxy.host, proxy.port, timeout)
     if proxy.type == "socks5":
-        return _connect_through_socks(proxy, addresses, (host, port), end), b""
-    sock = connect(addresses, left_until(end))
+        return _connect_through_socks(proxy, addresses, (host, port), deadline), b""
+    sock = connect(addresses, deadline.left())
     try:
-        return sock, _open_tunnel(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
+        return sock, _open_tunnel(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", deadline)
     except BaseException:
         sock.close()
         raise
 
 
-def _connect_through_socks(proxy: Proxy, addresses: Addresses, target: tuple[str, int], end: float) -> socket.socket:
+def _connect_through_socks(
+    proxy: Proxy, addresses: Addresses, target: tuple[str, int], deadline: Deadline
+) -> socket.socket:
     """Connect through the first address of a SOCKS5 proxy that answers. Raises ProxyError or another OSError."""
     for position, (_family, _kind, _protocol, _name, address) in enumerate(addresses):
         # By its address, as python-socks would look the name up again.
@@ -160,7 +151,7 @@ def _connect_through_socks(proxy: Proxy, addresses: Addresses, target: tuple[str
             ProxyType.SOCKS5, address[0], proxy.port, proxy.username or None, proxy.password or None, rdns=True
         )
         try:
-            return socks.connect(*target, timeout=left_until(end) / (len(addresses) - position))
+            return socks.connect(*target, timeout=deadline.left() / (len(addresses) - position))
         except OSError:
             if position == len(addresses) - 1:
                 raise
@@ -169,14 +160,14 @@ def _connect_through_socks(proxy: Proxy, addresses: Addresses, target: tuple[str
     raise RuntimeError("a proxy has at least one address")
 
 
-def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:
+def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, deadline: Deadline) -> bytes:
     """Request a tunnel (RFC 9110, 9.3.6); return what follows the proxy's response, as the server sent it."""
     headers = [("Host", target)]
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         headers.append(("Proxy-Authorization", f"Basic {credentials}"))
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_PROXY_RESPONSE_SIZE)
-    sock.settimeout(left_until(end))
+    sock.settimeout(deadline.left())
     sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
     sock.sendall(http.send(h11.EndOfMessage()) or b"")
     while True:
@@ -190,5 +181,5 @@ def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, end: float) -> 
                 raise ProxyError("proxy_refused", answer=answer)
             return http.trailing_data[0]
         if event is h11.NEED_DATA:
-            sock.settimeout(left_until(end))
+            sock.settimeout(deadline.left())
             http.receive_data(sock.recv(4096))

@@ -5,15 +5,14 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import socket
-from time import monotonic
 
 from cryptography import x509
 from OpenSSL import SSL
 
 from webapp.core import certificates, clock
+from webapp.core.deadlines import Deadline
 from webapp.core.hosts import parse_ip_address
 from webapp.core.network_errors import NetworkError
-from webapp.core.sockets import left_until
 
 # In bytes: read and written at once.
 MAX_RECORDS = 65536
@@ -107,7 +106,7 @@ def presented_chain(sock: socket, host: str, seconds: float) -> PresentedChain:
 
 def _shake_hands(connection: SSL.Connection, sock: socket, seconds: float) -> None:
     """Take the handshake to its end, or to where the server ends it; the certificates are there in both cases."""
-    end, ended = monotonic() + seconds, False
+    deadline, ended = Deadline(seconds), False
     while not ended:
         try:
             connection.do_handshake()
@@ -117,7 +116,7 @@ def _shake_hands(connection: SSL.Connection, sock: socket, seconds: float) -> No
             pass
         except SSL.Error:
             ended = True
-        sock.settimeout(left_until(end))
+        sock.settimeout(deadline.left())
         with suppress(SSL.WantReadError):
             sock.sendall(connection.bio_read(MAX_RECORDS))
         if not ended and (received := sock.recv(MAX_RECORDS)):

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core import rate_limits
 from webapp.core.app_state import app_state
 from webapp.core.rate_limits import Limit
-from webapp.mail import servers
 from webapp.mail.deliverability import service
 from webapp.mail.deliverability.findings import Sender
+from webapp.mail.service import find
 from webapp.providers.registry import get_providers
 from webapp.web.access import current_user
 
@@ -34,11 +34,9 @@ TITLES = {
 def show(server_id: int | None = None) -> Response | str:
     """Check the sender of a mail server, of the one in use unless another is given, and show what was found."""
     with app_state().database.read() as session:
-        server = servers.primary(session) if server_id is None else servers.by_id(session, server_id)
-    if server is None and server_id is None:
-        return redirect(url_for("mail.mail_server"))
+        server = find(session, server_id)
     if server is None:
-        abort(404)
+        return redirect(url_for("mail.mail_server"))
     with app_state().database.transaction() as session:
         rate_limits.consume(session, LIMIT, str(current_user.id))
     providers = get_providers()

@@ -22,6 +22,11 @@ SECONDS = 18.5
 Candidate = Mapping[str, str]
 
 
+def in_a_line(values: Candidate) -> str:
+    """Return form values in a line, in no language."""
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
 @dataclass(frozen=True)
 class Fix:
     """The form values to offer, empty if there are none. They are `verified` if the server was seen to take them."""
@@ -44,11 +49,6 @@ class Attempt:
     def connection(self) -> dict[str, str]:
         """The port and security, and all else that changed."""
         return {"port": self.port, "security": self.security, **self.values}
-
-    @property
-    def line(self) -> str:
-        """The connection in a line."""
-        return " ".join(f"{name}={value}" for name, value in self.connection.items())
 
     @property
     def works(self) -> bool:

@@ -11,7 +11,7 @@ from webapp.core.network_errors import classify, describe_certificate
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.diagnosis.service import to_data as diagnosis_to_data
-from webapp.mail.doctor.examination import Attempt, Examination
+from webapp.mail.doctor.examination import Attempt, Examination, in_a_line
 from webapp.mail.redaction import REDACTED, Redactor
 from webapp.mail.transcript import stage_label
 from webapp.providers.registry import get_providers
@@ -132,12 +132,12 @@ def _lines(examination: Examination) -> Iterator[str]:
     if examination.diagnosis is not None:
         yield from ("", f"failure: {examination.error}", f"cause: {examination.diagnosis.cause}")
         yield from (f"- {step}" for step in examination.diagnosis.steps)
-        yield f"fix: {dict(examination.fix.values) or 'none'}"
+        yield f"fix: {in_a_line(examination.fix.values) or 'none'}"
     for certificate in examination.certificates:
         yield f"presented: {certificate.subject}, issued by {certificate.issuer or 'nobody'}"
         yield f"  {certificate.since:%Y-%m-%d} to {certificate.expires_at:%Y-%m-%d}, SHA-256 {certificate.fingerprint}"
     for attempt in examination.tried:
-        yield f"tried {attempt.line}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
+        yield f"tried {in_a_line(attempt.connection)}: {outcome(attempt) or 'works'} ({attempt.seconds:.3f} s)"
     yield ""
     yield from (f"{line.mark} {line.text}" for line in examination.lines)
 
