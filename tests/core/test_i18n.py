@@ -39,6 +39,13 @@ def test_values_in_a_translated_text_on_a_page_are_escaped(app: Flask) -> None:
         assert page.render() == f"{ISOLATE}&lt;i&gt;{END_OF_ISOLATE} and {bold}"
 
 
+def test_values_in_a_text_that_is_translated_when_it_is_shown_are_escaped(app: Flask) -> None:
+    page = app.jinja_env.from_string("{{ text }} {{ [text, 'x']|join(' ') }} {{ '<p>%s</p>'|safe|format(text) }}")
+    with app.test_request_context():
+        shown = page.render(text=i18n.lazy_gettext("It said %(reply)s.", reply="<script>"))
+    assert shown == "It said &lt;script&gt;. It said &lt;script&gt;. x <p>It said &lt;script&gt;.</p>"
+
+
 def test_an_address_may_break_at_its_signs_and_is_escaped(app: Flask) -> None:
     assert i18n.breakable("a<b@c.example") == "<bdi>a&lt;b@<wbr>c<wbr>.example</bdi>"
     assert i18n.breakable("::1") == "<bdi><wbr>:<wbr>:1</bdi>"

@@ -11,9 +11,10 @@ import flask_babel
 from babel import Locale
 from flask import Flask
 from flask_babel import Babel, Domain, force_locale, get_locale
+from flask_babel.speaklater import LazyString
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.utils import cached_property
 
 # They keep the text between them in its own direction: FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX #9).
@@ -30,8 +31,16 @@ TECHNICAL_TERM = re.compile(
 )
 
 
-# Translated when it is shown. Typed as the `str` that it becomes.
-lazy_gettext = cast(Callable[..., str], flask_babel.lazy_gettext)
+class _WithValues(LazyString):
+    """A text to translate with values in it. Flask-Babel takes its texts for HTML; ours may be, but not the values."""
+
+    def __html__(self) -> str:
+        return escape(str(self))
+
+
+def lazy_gettext(text: str, /, **values: object) -> str:
+    """Return a text that is translated when it is shown. Typed as the `str` that it becomes."""
+    return cast(str, (_WithValues if values else LazyString)(flask_babel.gettext, text, **values))
 
 
 @dataclass(frozen=True)

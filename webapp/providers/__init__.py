@@ -1,7 +1,6 @@
 """What a plugin author imports, and all they import. See docs/writing-a-provider.md."""
 
-from flask_babel import lazy_gettext as _
-
+from webapp.core.i18n import lazy_gettext as _
 from webapp.providers.authentication import Account, Authentication, NoAuthentication, Password, SmtpDialogue
 from webapp.providers.causes import Cause
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text

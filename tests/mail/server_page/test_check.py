@@ -58,6 +58,16 @@ def test_a_failed_test_shows_cause_reply_and_transcript(
     assert re.search(r'stage-time">\d+ ms', page.text)
 
 
+def test_a_reply_that_is_not_understood_is_shown_as_text(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted({"MAIL": "550 <img src=x>"})
+    fields = custom(host=server.host, port=server.port, security="none", authentication="none")
+    page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields).text
+    assert "The server said: “550 &lt;img src=x&gt;”" in page
+    assert "<img src=x>" not in page
+
+
 @pytest.mark.parametrize(
     ("secret", "fields"),
     [("password", {}), ("client_secret", {"authentication": "client_credentials", **CLIENT})],

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from flask_babel import lazy_gettext as _
-
 from webapp.core import network_errors
+from webapp.core.i18n import lazy_gettext as _
 from webapp.providers import Diagnosis
 from webapp.providers.diagnosis import Text
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from flask_babel import lazy_gettext as _
-
+from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.diagnosis import reply_texts as texts
 from webapp.mail.replies.concepts import names
 from webapp.mail.replies.reading import Evidence, Reading, read
