@@ -13,6 +13,7 @@ from tests.support.users import add_user
 from webapp.accounts.models import Link, User
 from webapp.core import clock
 from webapp.core.database import Database
+from webapp.mail.models import MailServer
 from webapp.outbox.models import Attempt, AttemptResult
 
 Act = Callable[[], None]
@@ -36,6 +37,19 @@ def test_a_sent_message_shows_the_reply_the_queue_id_and_the_message_id(
     assert f'<dd><bdi dir="ltr">{reply}</bdi></dd>' in page.text
     assert '<dd><bdi dir="ltr">4Xy7Rn1dTDz9sWF</bdi></dd>' in page.text
     assert "&lt;f00d@mailroom.example&gt;" in page.text
+
+
+@pytest.mark.one_database
+@pytest.mark.usefixtures("inbox")
+def test_a_message_names_the_mail_server_that_sent_it(
+    administrator: Browser, enqueue: Enqueue, deliver: Act, database: Database
+) -> None:
+    message_id = enqueue()
+    deliver()
+    with database.transaction() as session:
+        session.execute(update(MailServer).values(name="Shop"))
+    page = administrator.get(f"/outbox/{message_id}").text
+    assert "<dt>Mail server</dt><dd><bdi>Shop</bdi></dd>" in page
 
 
 @pytest.mark.one_database

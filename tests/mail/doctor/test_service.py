@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests.mail.doctor.conftest import RECIPIENT, Check
 from tests.support.certificates import Authority
@@ -14,6 +15,7 @@ from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from tests.support.token_inbox import TokenInbox, running_token_inbox
+from webapp.core.app_state import AppState
 from webapp.core.deadlines import Deadline
 from webapp.mail.doctor import service, trials
 from webapp.mail.doctor.examination import Fix, Progress
@@ -45,6 +47,13 @@ def test_each_stage_says_what_it_found(check: Check, inbox: Inbox) -> None:
     assert all(note.startswith("2") for note in (notes[Stage.GREETING], notes[Stage.MAIL], notes[Stage.RCPT]))
     assert found.ok
     assert inbox.messages == []
+
+
+def test_a_test_email_says_which_mail_server_sent_it(check: Check, inbox: Inbox, state: AppState) -> None:
+    with state.database.transaction() as session:
+        session.execute(update(MailServer).values(name="Shop"))
+    check(sends=True)
+    assert "It was sent via Shop." in inbox.last.text
 
 
 @pytest.mark.parametrize(

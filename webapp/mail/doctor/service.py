@@ -55,7 +55,8 @@ def examine(
         present = general(session, app_state().config)
     settings = transport_settings.from_entered(entered, saved, app_state(), present)
     begun = _begin_round_trip(present, settings.host, recipient) if sends else None
-    data = {"provider": str(settings.provider.label), "has_link": begun is not None}
+    label = saved.name if saved and saved.provider == settings.provider.key else str(settings.provider.label)
+    data = {"provider": label, "has_link": begun is not None}
     message = compose("test", recipient, settings.mail_from, present, data, begun.link_path if begun else "")
     connection = SmtpConnection(settings, deadline=progress.deadline.part(CONNECTING), compares_families=True)
     progress.stages = connection.transcript.stages
