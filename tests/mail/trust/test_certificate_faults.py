@@ -1,7 +1,6 @@
 """Each fault of a server's certificate, over real connections: its cause, and what can be trusted, which then works."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.mail.conftest import with_password
 from tests.support.faulty_certificates import NO_SAN, PATH_WITHOUT_CA, Company, Fault, fault, usage
 from tests.support.scripted import ScriptedServer
 from webapp.core.deadlines import Deadline
-from webapp.core.tls import Trust
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -101,6 +99,5 @@ def test_a_fault_of_a_certificate_is_named_and_what_is_offered_works(
         offers = presented.offers if presented else ()
         assert [offer.kind for offer in offers] == offered
         for offer in offers:
-            trust = Trust(offer.values.get("trusted_certificates", ""), offer.values["pinned_certificate"])
-            send(replace(settings, trust=trust))
+            send(settings.with_values(offer.values))
     assert len(server.messages) == len(offered)

@@ -3,12 +3,9 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import wait
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from webapp.core.deadlines import Deadline, start
-from webapp.mail.doctor.candidates import CONNECTION
 from webapp.mail.doctor.examination import Attempt, Candidate
 from webapp.mail.mime import Email
 from webapp.mail.transcript import Stage
@@ -19,17 +16,7 @@ from webapp.providers import Failure
 
 # Seconds for one trial. Some servers greet after five.
 TRIAL = 6.0
-# A fix of a plugin may name other fields, which change nothing about whether a server answers.
-TRIED = CONNECTION | {"username", "mechanism"}
 NOT_IN_TIME = Failure(Stage.CONNECT, "timeout", {"error": "timed out"})
-
-
-def with_values(settings: TransportSettings, values: Candidate) -> TransportSettings:
-    """Return the settings with those form values of a candidate that a trial is about. Raises ValueError."""
-    given: dict[str, Any] = {name: value for name, value in values.items() if name in TRIED}
-    if "port" in given:
-        given["port"] = int(given["port"])
-    return replace(settings, **given)
 
 
 def try_connections(
@@ -59,7 +46,7 @@ def try_sign_ins(
     for one in candidates:
         began, failure = time.monotonic(), None
         try:
-            with SmtpConnection(with_values(settings, one), deadline=deadline) as opened:
+            with SmtpConnection(settings.with_values(one), deadline) as opened:
                 if message is not None:
                     opened.rehearse(message)
         except DeliveryError as error:
@@ -74,7 +61,7 @@ def _connect(settings: TransportSettings, values: Candidate, deadline: Deadline)
     """Return why no mail server answers that offers to authenticate if that is needed. No credentials are sent."""
     began, failure = time.monotonic(), None
     try:
-        with SmtpConnection(with_values(settings.without_credentials, values), deadline=deadline) as opened:
+        with SmtpConnection(settings.without_credentials.with_values(values), deadline) as opened:
             if settings.authentication != "none" and not (opened.host and opened.host.mechanisms):
                 failure = Failure(Stage.AUTH, "authentication_not_offered")
     except DeliveryError as error:

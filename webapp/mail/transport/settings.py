@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from webapp.core.sockets import Proxy
 from webapp.core.tls import NOTHING_ELSE, Trust
@@ -13,6 +13,8 @@ from webapp.providers import Account, Provider
 # Where mail servers take email from programs (RFC 6409, RFC 8314; 25xx and 24xx where hosting companies block those).
 # Where private hosts aren't allowed, nor are other ports, so that nobody can look for services.
 MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
+# The settings of a connection that have the same names here as in the form.
+_CONNECTION = frozenset({"host", "port", "security", "tls_minimum", "address_family", "username", "mechanism"})
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,18 @@ class TransportSettings:
     def without_credentials(self) -> "TransportSettings":
         """The same, without signing in."""
         return replace(self, authentication="none", secrets={}, tokens=None)
+
+    def with_values(self, values: Mapping[str, str]) -> "TransportSettings":
+        """Return the same with those of these form values that are about the connection. Raises ValueError."""
+        given: dict[str, Any] = {name: value for name, value in values.items() if name in _CONNECTION}
+        if "port" in given:
+            given["port"] = int(given["port"])
+        trust = replace(
+            self.trust,
+            authorities=values.get("trusted_certificates", self.trust.authorities),
+            pinned=values.get("pinned_certificate", self.trust.pinned),
+        )
+        return replace(self, trust=trust, **given)
 
     @property
     def account(self) -> Account:

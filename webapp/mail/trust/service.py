@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -131,14 +131,8 @@ def _working(bare: TransportSettings, offers: Sequence[Offer], deadline: Deadlin
 
 
 def _works(bare: TransportSettings, offer: Offer, deadline: Deadline) -> bool:
-    trust = replace(
-        bare.trust,
-        authorities=offer.values.get("trusted_certificates", bare.trust.authorities),
-        pinned=offer.values.get("pinned_certificate", bare.trust.pinned),
-    )
-    settings = replace(bare, trust=trust, host=offer.values.get("host", bare.host))
     try:
-        with SmtpConnection(settings, deadline):
+        with SmtpConnection(bare.with_values(offer.values), deadline):
             return True
     except DeliveryError:
         return False
