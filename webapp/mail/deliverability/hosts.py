@@ -48,7 +48,10 @@ async def check_reverse_names(resolver: Resolver, sender: Sender) -> list[Findin
     """Return whether the names of the server's addresses lead back to them; nothing of a known service's."""
     if sender.dns is not None:
         return []
-    addresses = await spf.public_addresses(resolver, sender)
+    try:
+        addresses = await spf.public_addresses(resolver, sender)
+    except LookupFailed as error:
+        return [not_looked_up("ptr", error)]
     return list(await asyncio.gather(*(_check_address(resolver, sender, address) for address in addresses[:4])))
 
 

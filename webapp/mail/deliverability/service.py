@@ -1,7 +1,7 @@
 """Check all that the DNS says about a sender, side by side and within a few seconds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from flask_babel import gettext as _
 
@@ -48,23 +48,31 @@ async def _check(sender: Sender, providers: Sequence[Provider], name_servers: Se
 
 async def _check_domain(resolver: Resolver, sender: Sender) -> list[Finding]:
     found_spf, found_keys, policy, mx, names = await asyncio.gather(
-        or_failure(spf.check(resolver, sender)),
+        _or_unknown("spf", spf.check(resolver, sender)),
         or_failure(dkim.keys(resolver, sender, sender.domain)),
         or_failure(dmarc.find(resolver, sender.domain)),
-        or_failure(hosts.check_mx(resolver, sender.domain)),
-        or_failure(hosts.check_reverse_names(resolver, sender)),
+        _or_unknown("mx", hosts.check_mx(resolver, sender.domain)),
+        hosts.check_reverse_names(resolver, sender),
     )
     keys = (
         None if isinstance(found_keys, LookupFailed) else await _with_those_above(resolver, sender, found_keys, policy)
     )
     return [
         *senders.check(sender, keys),
-        not_looked_up("spf", found_spf) if isinstance(found_spf, LookupFailed) else found_spf,
+        found_spf,
         not_looked_up("dkim", found_keys) if isinstance(found_keys, LookupFailed) else dkim.check(sender, keys or ()),
         *_dmarc(sender, policy, found_spf, keys),
-        not_looked_up("mx", mx) if isinstance(mx, LookupFailed) else mx,
-        *([not_looked_up("ptr", names)] if isinstance(names, LookupFailed) else names),
+        mx,
+        *names,
     ]
+
+
+async def _or_unknown(subject: str, check: Awaitable[Finding]) -> Finding:
+    """Return what is found, or that it could not be looked up."""
+    try:
+        return await check
+    except LookupFailed as error:
+        return not_looked_up(subject, error)
 
 
 async def _with_those_above(
@@ -79,9 +87,8 @@ async def _with_those_above(
 
 
 def _dmarc(
-    sender: Sender, policy: Policy | LookupFailed, found_spf: Finding | LookupFailed, keys: Sequence[Key] | None
+    sender: Sender, policy: Policy | LookupFailed, found_spf: Finding, keys: Sequence[Key] | None
 ) -> list[Finding]:
     if isinstance(policy, LookupFailed):
         return [not_looked_up("dmarc", policy)]
-    passes = None if isinstance(found_spf, LookupFailed) else spf.passes(found_spf, sender)
-    return dmarc.check(sender, policy, passes, keys)
+    return dmarc.check(sender, policy, spf.passes(found_spf, sender), keys)
