@@ -189,9 +189,9 @@ def test_the_reply_to_ehlo_is_kept_if_the_server_hangs_up_at_helo(
     assert (error.stage, error.reply) == (Stage.EHLO, "550 5.7.1 No such host")
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "bücher.invalid", "a..b", "bücher..b", "x" * 300])
 def test_an_invalid_host_fails_at_the_lookup(host: str, delivery_error: FailingSend) -> None:
-    assert delivery_error(settings_for(host=host, port=25)).stage is Stage.LOOKUP
+    assert stages(delivery_error(settings_for(host=host, port=25))) == [Stage.LOOKUP]
 
 
 def test_a_closed_port_fails_at_connecting(delivery_error: FailingSend) -> None:

@@ -245,22 +245,20 @@ class SmtpConnection(flask_mail.Connection):
 
     def _host_name(self) -> str:
         host = self.settings.provider.host(self.settings.host, self.settings.fields)
-        if host.isascii():
-            return host
-        with self._stage(Stage.LOOKUP):
-            return ascii_domain(host)
+        try:
+            return host if host.isascii() else ascii_domain(host)
+        except UnicodeError:
+            with self._stage(Stage.LOOKUP):
+                raise
 
     def _open_session(self, client: SmtpClient) -> None:
         if self.settings.security == "tls":
-            with self._stage(Stage.TLS) as result:
-                result.note = self._start_tls(client)
+            self._encrypt(client)
         with self._stage(Stage.GREETING) as result:
             result.note = client.greet()
         self._hello(client)
         if self.settings.security == "starttls":
-            with self._stage(Stage.TLS) as result:
-                client.request_tls()
-                result.note = self._start_tls(client)
+            self._encrypt(client)
             self._hello(client)
         self._get_token()
         if self.settings.authentication != "none":
@@ -275,8 +273,11 @@ class SmtpConnection(flask_mail.Connection):
             client.hello()
             result.note = self.transcript.redact(client.features)
 
-    def _start_tls(self, client: SmtpClient) -> str:
-        return client.start_tls(TLS_VERSIONS[self.settings.tls_minimum], self.settings.trust)
+    def _encrypt(self, client: SmtpClient) -> None:
+        with self._stage(Stage.TLS) as result:
+            if self.settings.security == "starttls":
+                client.request_tls()
+            result.note = client.start_tls(TLS_VERSIONS[self.settings.tls_minimum], self.settings.trust)
 
     def _host_names(self) -> str:
         """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
