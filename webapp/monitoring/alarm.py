@@ -10,14 +10,15 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp.accounts import notifications
-from webapp.core import clock, i18n
+from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.database import insert_into
 from webapp.mail import servers
+from webapp.monitoring import webhook_events
 from webapp.monitoring.models import ONLY, Outage
 from webapp.monitoring.webhook_events import RECOVERED, STOPPED
-from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status
+from webapp.providers import Failure
 from webapp.settings.service import general
 from webapp.webhooks import events as webhooks
 from webapp.webhooks.registry import EventType
@@ -55,16 +56,13 @@ def _begin(session: Session, status: DeliveryStatus) -> None:
     cause = cause_of(session, status)
     if cause is None or status.stopped_since is None:
         return
-    values = {"id": ONLY, "since": status.stopped_since, "stage": cause.stage, "code": cause.code}
-    values |= {"params": dict(cause.params), "reply": cause.reply}
+    values = {"id": ONLY, "since": status.stopped_since, **cause.stored}
     inserted = insert_into(session, Outage).values(values).on_conflict_do_nothing().returning(Outage.id)
     if session.scalar(inserted) is None:
         return
     since = webhooks.iso(status.stopped_since)
     log.error("mail stopped", stage=cause.stage, code=cause.code, since=since, waiting=status.waiting)
-    with i18n.use_language(i18n.DEFAULT):
-        reason = describe_cause(cause)
-    _call_webhooks(session, STOPPED, "Mail is not going out.", status, cause.stage, cause.code, reason, since)
+    _call_webhooks(session, STOPPED, "Mail is not going out.", status, cause, since)
 
 
 def _end(session: Session, status: DeliveryStatus, now: datetime) -> None:
@@ -74,30 +72,20 @@ def _end(session: Session, status: DeliveryStatus, now: datetime) -> None:
     since = webhooks.iso(ended.since)
     seconds = round((now - ended.since).total_seconds())
     log.info("mail flows again", stage=ended.stage, code=ended.code, since=since, seconds=seconds)
-    with i18n.use_language(i18n.DEFAULT):
-        reason = describe_cause(ended.failure)
-    _call_webhooks(session, RECOVERED, "Mail is going out again.", status, ended.stage, ended.code, reason, since)
-    data = {"since": ended.since.isoformat(), "until": now.isoformat(), "stage": ended.stage, "code": ended.code}
-    data |= {"params": ended.params, "reply": ended.reply}
+    _call_webhooks(session, RECOVERED, "Mail is going out again.", status, ended.failure, since)
+    data = {"since": ended.since.isoformat(), "until": now.isoformat(), **ended.failure.stored}
     notifications.enqueue_for_administrators(session, "mail_recovered", data)
 
 
 def _call_webhooks(
-    session: Session,
-    event: EventType,
-    text: str,
-    status: DeliveryStatus,
-    stage: str,
-    code: str,
-    reason: str,
-    since: str,
+    session: Session, event: EventType, text: str, status: DeliveryStatus, cause: Failure, since: str
 ) -> None:
     server = servers.primary(session)
     webhooks.enqueue(
         session,
         event,
         text,
-        cause={"stage": stage, "code": code, "reason": reason},
+        cause=webhook_events.cause(cause),
         since=since,
         waiting=status.waiting,
         mail_server={"provider": server.provider, "host": server.host} if server else None,

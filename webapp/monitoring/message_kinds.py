@@ -37,7 +37,7 @@ def _write(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     if user is None:
         raise Unwanted("no_administrator")
     found = message.data
-    failure = Failure(found["stage"], found["code"], found["params"], found["reply"])
+    failure = Failure.of_stored(found)
     data: dict[str, Any] = {name: datetime.fromisoformat(found[name]) for name in TIMES if name in found}
     data |= {name: found[name] for name in ("server", "by") if name in found}
     with i18n.use_language(user.language):

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp.accounts import notifications
-from webapp.core import clock, i18n
+from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.mail import servers
+from webapp.monitoring import webhook_events
 from webapp.monitoring.webhook_events import IN_TROUBLE, WELL
-from webapp.outbox.labels import describe_cause
 from webapp.outbox.models import ServerTrouble
 from webapp.outbox.server_states import server_states
 from webapp.settings.service import general
@@ -37,20 +37,17 @@ def _tell(session: Session, trouble: ServerTrouble, event: EventType, text: str,
     server, failure = servers.by_id(session, trouble.mail_server_id), trouble.failure
     if server is None:
         return
-    with i18n.use_language(i18n.DEFAULT):
-        reason = describe_cause(failure)
     webhooks.enqueue(
         session,
         event,
         text.format(server.name, by),
-        cause={"stage": failure.stage, "code": failure.code, "reason": reason},
+        cause=webhook_events.cause(failure),
         since=webhooks.iso(trouble.since),
         mail_server={"name": server.name, "provider": server.provider, "host": server.host},
         sent_by=by,
         url=webhooks.mail_server_url(general(session, app_state().config)),
     )
     data: dict[str, Any] = {"server": server.name, "by": by, "since": trouble.since.isoformat(), **more}
-    data |= {"stage": failure.stage, "code": failure.code, "params": dict(failure.params), "reply": failure.reply}
     # What the diagnosis needs, as the server may be another one when the email is written.
-    data |= {"provider": server.provider, "settings": server.public_values}
+    data |= {"provider": server.provider, "settings": server.public_values, **failure.stored}
     notifications.enqueue_for_administrators(session, EMAILS[event.name], data)

@@ -130,8 +130,8 @@ def add_failed(
     """Record a failed attempt, whose transcript replaces that of the one before."""
     earlier = and_(Attempt.message_id == started.message_id, Attempt.transcript != "")
     session.execute(update(Attempt).where(earlier).values(transcript=""))
-    failed = {"stage": failure.stage, "code": failure.code, "params": dict(failure.params), "reply": failure.reply}
-    session.add(Attempt(**started._asdict(), seconds=started.seconds(), result=result, transcript=transcript, **failed))
+    told = {"result": result, "transcript": transcript, **failure.stored}
+    session.add(Attempt(**started._asdict(), seconds=started.seconds(), **told))
     statistics.count_attempt(session, now, result, failure.stage)
 
 

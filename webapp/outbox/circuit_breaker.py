@@ -69,8 +69,7 @@ def fail_again(session: Session, trouble: ServerTrouble, failure: Failure, now: 
     """Record that a server, whose row is locked, failed another time; announce it if that is news."""
     trouble.failures += 1
     trouble.retry_at = now + PAUSES[min(trouble.failures, len(PAUSES)) - 1]
-    trouble.stage, trouble.code, trouble.reply = failure.stage, failure.code, failure.reply
-    trouble.params = dict(failure.params)
+    trouble.failure = failure
     sender = server_states(session).sends_for(trouble.mail_server_id)
     # Where no other one is well, nothing goes out at all, which the alarm says.
     if trouble.failures < ANNOUNCED_AFTER or trouble.announced_at is not None or sender is None:
@@ -124,17 +123,9 @@ def _begin(session: Session, server_id: int, failure: Failure, now: datetime) ->
     if session.scalar(select(MailServer.id).where(MailServer.id == server_id)) is None:
         # It was deleted while it was used.
         return
-    values = {
-        "mail_server_id": server_id,
-        "since": now,
-        "failures": 1,
-        "retry_at": now + PAUSES[0],
-        "stage": failure.stage,
-        "code": failure.code,
-        "params": dict(failure.params),
-        "reply": failure.reply,
-    }
-    session.execute(insert_into(session, ServerTrouble).values(values).on_conflict_do_nothing())
+    values = {"mail_server_id": server_id, "since": now, "failures": 1, "retry_at": now + PAUSES[0]}
+    begun = insert_into(session, ServerTrouble).values(values | failure.stored)
+    session.execute(begun.on_conflict_do_nothing())
     log.warning("mail server in trouble", server=server_id, stage=failure.stage, code=failure.code)
 
 

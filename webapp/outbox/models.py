@@ -243,3 +243,8 @@ class ServerTrouble(Base):
     def failure(self) -> Failure:
         """How it failed last."""
         return Failure(self.stage, self.code, self.params, self.reply)
+
+    @failure.setter
+    def failure(self, failure: Failure) -> None:
+        for name, value in failure.stored.items():
+            setattr(self, name, value)

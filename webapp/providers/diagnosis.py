@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Self
 
 from flask_babel.speaklater import LazyString
 
@@ -29,6 +29,16 @@ class Failure:
     reply: str = ""
     permanent: bool = False
     cause: Cause | Literal[""] = ""
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What is stored of it, in columns or in the data of a message."""
+        return {"stage": self.stage, "code": self.code, "params": dict(self.params), "reply": self.reply}
+
+    @classmethod
+    def of_stored(cls, data: Mapping[str, Any]) -> Self:
+        """Return it from that, among other data."""
+        return cls(data["stage"], data["code"], data["params"], data["reply"])
 
 
 @dataclass(frozen=True)

@@ -46,24 +46,14 @@ class Rollback:
 
     def to_data(self) -> dict[str, Any]:
         """Return it as the data of a message."""
-        failure = self.failure
-        return {
-            "server": self.server,
-            "changed": self.changed,
-            "changed_by": self.changed_by,
-            "changed_at": self.changed_at.isoformat(),
-            "stage": failure.stage,
-            "code": failure.code,
-            "params": dict(failure.params),
-            "reply": failure.reply,
-        }
+        data = {"server": self.server, "changed": self.changed, "changed_by": self.changed_by}
+        return data | {"changed_at": self.changed_at.isoformat(), **self.failure.stored}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Rollback":
         """Return it from the data of a message."""
-        failure = Failure(data["stage"], data["code"], data["params"], data["reply"])
         changed_at = datetime.fromisoformat(data["changed_at"])
-        return cls(data["server"], data["changed"], data["changed_by"], changed_at, failure)
+        return cls(data["server"], data["changed"], data["changed_by"], changed_at, Failure.of_stored(data))
 
 
 def overdue(session: Session) -> list[int]:
