@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from webapp.mail.replies.reading import read
 
 Row = Mapping[str, Any]
@@ -18,9 +16,11 @@ STAGES = {
     "connect": "greeting", "greeting": "greeting", "ehlo": "ehlo", "tls": "tls", "authenticate": "auth",
     "sender": "mail", "recipient": "rcpt", "message": "data",
 }  # fmt: skip
-# At the first reading, 63 of 79 were right in the older file, and 55 of 60 in the later one.
+# At the first reading, 63 of 79 were right in the oldest file, 55 of 60 in the next, and 34 of 41 in the latest, which
+# has none that resemble others.
 REACHED = 0.9
-in_each_file = pytest.mark.parametrize("name", ["kept_apart", "kept_apart_later"])
+FILES = ("kept_apart", "kept_apart_later", "kept_apart_third")
+Record = Callable[[str, object], None]
 
 
 def rows(name: str) -> list[Row]:
@@ -38,24 +38,28 @@ def mistaken(all_rows: list[Row]) -> Iterator[str]:
             yield f"{number} {row['stage']}: {row['cause']} → {found}"
 
 
-@in_each_file
-def test_most_replies_that_were_kept_apart_are_read_rightly(
-    name: str, record_property: Callable[[str, object], None]
-) -> None:
-    all_rows = rows(name)
-    wrong = list(mistaken(all_rows))
-    right = len(all_rows) - len(wrong)
-    record_property("table", f"{name}: {right} of {len(all_rows)}. Wrong: {'; '.join(wrong)}")
-    assert len(wrong) <= (1 - REACHED) * len(all_rows), wrong
+def wrongly_promised(all_rows: list[Row]) -> Iterator[str]:
+    """Yield for each reply where a retry is promised or denied wrongly its number, its cause, and what is right."""
+    for number, row in enumerate(all_rows):
+        if read(STAGES[row["stage"]], row["reply"]).retry_helps is not row["retry_helps"]:
+            yield f"{number} {row['cause']}: {row['retry_helps']}"
 
 
-@in_each_file
-def test_a_retry_is_promised_only_where_it_helps(name: str, record_property: Callable[[str, object], None]) -> None:
-    all_rows = rows(name)
-    wrong = [
-        f"{number} {row['cause']}: {row['retry_helps']}"
-        for number, row in enumerate(all_rows)
-        if read(STAGES[row["stage"]], row["reply"]).retry_helps is not row["retry_helps"]
-    ]
-    record_property("table", f"Retries, {name}: {len(wrong)} wrong: {'; '.join(wrong)}")
-    assert len(wrong) <= (1 - REACHED) * len(all_rows), wrong
+def assert_most_are_right(wrong_of: Callable[[list[Row]], Iterator[str]], record_property: Record) -> None:
+    """Check how many replies of all files are right, and record which aren't."""
+    total = mistakes = 0
+    for name in FILES:
+        all_rows = rows(name)
+        wrong = list(wrong_of(all_rows))
+        total, mistakes = total + len(all_rows), mistakes + len(wrong)
+        right = len(all_rows) - len(wrong)
+        record_property("table", f"{name}, {wrong_of.__name__}: {right} of {len(all_rows)}. Wrong: {'; '.join(wrong)}")
+    assert mistakes <= (1 - REACHED) * total
+
+
+def test_most_replies_that_were_kept_apart_are_read_rightly(record_property: Record) -> None:
+    assert_most_are_right(mistaken, record_property)
+
+
+def test_a_retry_is_promised_only_where_it_helps(record_property: Record) -> None:
+    assert_most_are_right(wrongly_promised, record_property)

@@ -230,6 +230,10 @@ TAKEN_FOR_SPAM = Diagnosis(
     ],
 )
 BAD_HEADER = Diagnosis(_("The server says that a header of the message is missing or invalid."), [SOFTWARE_FAULT])
+BAD_CHARACTERS = Diagnosis(
+    _("The server objects to line endings or characters in the message, such as a line feed on its own or 8-bit text."),
+    [SOFTWARE_FAULT],
+)
 TEMPORARY_PROBLEM = Diagnosis(
     _("The server reports a problem of its own and can't accept email at the moment."),
     [_("Wait a few minutes, then test again. Waiting emails are retried automatically.")],
@@ -309,5 +313,6 @@ BY_NAME: Mapping[Cause, Sequence[tuple[str, Diagnosis]]] = {
     Cause.HOSTNAME_REFUSED: [("hello", BAD_HELO), ("reverse_dns", NO_REVERSE_DNS), ("ip", NO_REVERSE_DNS)],
     Cause.SENDER_NOT_ALLOWED: [("verified", NOT_VERIFIED)],
     Cause.QUOTA_EXCEEDED: [("credits", NO_CREDITS)],
+    Cause.HEADER_INVALID: [("bare", BAD_CHARACTERS)],
     Cause.SERVER_BUSY: [("auth", SIGN_IN_OUT_OF_ORDER)],
 }
