@@ -151,7 +151,9 @@ def _connect_through_socks(
             ProxyType.SOCKS5, address[0], proxy.port, proxy.username or None, proxy.password or None, rdns=True
         )
         try:
-            return socks.connect(*target, timeout=deadline.left() / (len(addresses) - position))
+            share = deadline.left() / (len(addresses) - position)
+            # Its timeout is for each read, and a proxy may send byte by byte.
+            return deadline.run(partial(socks.connect, *target, timeout=share))
         except OSError:
             if position == len(addresses) - 1:
                 raise

@@ -70,6 +70,14 @@ def test_a_mail_server_as_the_proxy_fails_in_time(
     assert error.stage is Stage.PROXY
 
 
+@pytest.mark.parametrize(("kind", "answer"), [("http", b"HTTP/1.1 200 Yes"), ("socks5", b"\5\0\5\0\0\3\xff")])
+def test_a_proxy_that_answers_byte_by_byte_fails_in_time(kind: str, answer: bytes, scripted: Scripted) -> None:
+    server, started = scripted({"GREETING": answer + b"x" * 250}, drip=0.2), time.monotonic()
+    with pytest.raises(TimeoutError):
+        sockets.connect_through_proxy(sockets.Proxy(kind, server.host, server.port), "mail.example", 25, 1)
+    assert time.monotonic() - started < 10
+
+
 def test_what_a_proxy_sends_before_tls_is_not_trusted(
     scripted: Scripted, delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
