@@ -128,7 +128,7 @@ def _test_context(form: MailServerForm, test: Examination | None) -> dict[str, A
         "test": test,
         "fix": _fix_label(form, test.fix) if test else "",
         "attempt_label": partial(_attempt_label, form),
-        "outcome": report.outcome,
+        "tried": _by_outcome(test.tried) if test else {},
         "route_error": report.route_error,
         "report": report.to_text,
     }
@@ -175,6 +175,14 @@ def _fix_label(form: MailServerForm, fix: Fix) -> str:
         value = SECURITY_NAMES.get(value, value)
         return _("Set %(field)s to %(value)s and test again", field=form[name].label.text, value=value)
     return _("Use the suggested values and test again") if values else ""
+
+
+def _by_outcome(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
+    """Return the attempts by how they failed, as all ports often do the same; the key of those that worked is empty."""
+    found: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        found.setdefault(report.outcome(attempt), []).append(attempt)
+    return found
 
 
 def _attempt_label(form: MailServerForm, attempt: Attempt) -> str:
