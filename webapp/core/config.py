@@ -84,7 +84,7 @@ class Config:
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
     name_servers: str = setting(
         "IP addresses of the name servers for the deliverability check, separated by commas, perhaps with ports: "
-        "192.0.2.53:5353. Those of the system by default."
+        "192.0.2.53:5353."
     )
     metrics_token: str = setting(
         "Token with which Prometheus may read /metrics, and /readyz in detail: at least 16 characters. "
