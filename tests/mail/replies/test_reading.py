@@ -86,7 +86,7 @@ def test_a_code_that_contradicts_the_words_makes_it_less_sure() -> None:
 def test_a_hostile_reply_is_read_in_no_time(line: str) -> None:
     started = time.thread_time()
     read("rcpt", f"550 5.1.1 No such user {f'{line} ' * 200}")
-    assert time.thread_time() - started < 0.5
+    assert time.thread_time() - started < 2
 
 
 def test_every_thing_in_the_lexicon_means_something() -> None:

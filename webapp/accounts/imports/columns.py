@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from babel import Locale
 from flask_babel import lazy_gettext as _
@@ -40,9 +41,6 @@ ROLES = {
 }
 _FIELD_OF = {name: field for field, names in NAMES.items() for name in names.split()}
 _ROLE_OF = {name: role for role, names in ROLES.items() for name in names.split()}
-_LANGUAGE_OF = {
-    str(Locale.parse(code).get_language_name(other)).casefold(): code for code in LANGUAGES for other in LANGUAGES
-}
 
 Columns = dict[str, int]
 
@@ -80,7 +78,14 @@ def language_of(text: str) -> str | None:
     """Return the code of the language with this code (such as de or de-AT) or name (such as German or Deutsch)."""
     folded = text.casefold()
     code = re.split("[-_]", folded)[0]
-    return code if code in LANGUAGES else _LANGUAGE_OF.get(folded)
+    return code if code in LANGUAGES else _languages().get(folded)
+
+
+@cache
+def _languages() -> dict[str, str]:
+    """Return the codes of languages by their names in each of them. Reading these takes a while at first."""
+    named = {code: [Locale.parse(code).get_language_name(other) for other in LANGUAGES] for code in LANGUAGES}
+    return {str(name).casefold(): code for code, names in named.items() for name in names}
 
 
 def _by_content(rows: Sequence[Sequence[str]]) -> Columns:
