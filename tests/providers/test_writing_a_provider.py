@@ -86,6 +86,7 @@ def test_its_region_is_part_of_the_host(administrator: Browser, acme: Inbox) -> 
     page = administrator.submit(PAGE, "choose", provider="acme")
     answer = administrator.submit_on(page, "test", **fields(acme, host="{region}.acme.invalid"))
     assert "The host name could not be found." in answer.text
+    assert "host: us.acme.invalid" in answer.text
 
 
 @pytest.mark.parametrize(

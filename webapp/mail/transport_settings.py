@@ -98,7 +98,7 @@ def _settings(
     return TransportSettings(
         provider=entered.provider,
         mail_from=mail_from,
-        host=str(values["host"]),
+        host=entered.provider.host(str(values["host"]), entered.provider_fields),
         port=int(str(values["port"])),
         security=str(values["security"]),
         tls_minimum=str(values["tls_minimum"]),

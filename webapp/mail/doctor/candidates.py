@@ -52,7 +52,8 @@ def connections(
     The other security on the same port comes first, unless nothing could be connected to there.
     """
     own = settings.provider.connection
-    usual = [(own.security, str(own.port)), *USUAL] if own.host == settings.host else USUAL
+    is_own = settings.provider.host(own.host, settings.fields) == settings.host
+    usual = [(own.security, str(own.port)), *USUAL] if is_own else USUAL
     values: list[Candidate] = [{"security": security} for security in ENCRYPTED if failure.stage != Stage.CONNECT]
     values += [{"address_family": family} for family in _other_families(routes)]
     values += [suggested, *({"security": security, "port": port} for security, port in usual)]

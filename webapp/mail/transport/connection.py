@@ -244,7 +244,7 @@ class SmtpConnection(flask_mail.Connection):
         return ", ".join(route.described for route in self.routes), take_first(self.routes)
 
     def _host_name(self) -> str:
-        host = self.settings.provider.host(self.settings.host, self.settings.fields)
+        host = self.settings.host
         try:
             return host if host.isascii() else ascii_domain(host)
         except UnicodeError:
