@@ -50,7 +50,7 @@ def allowance(database: Database, run: str = "w/1") -> Allowance:
 
 def locked_allowance(session: Session, run: str) -> Allowance:
     server = session.scalars(select(MailServer)).one()
-    limits.lock(session, [server])
+    limits.lock(session, [server.id])
     return limits.allowance(session, server, NOW, run)
 
 

@@ -86,11 +86,6 @@ class SavedSettings:
     routes: list[Route]
     troubles: dict[int, ServerTrouble]
 
-    @property
-    def saved_servers(self) -> list[MailServer]:
-        """The servers, in order."""
-        return [one.server for one in self.servers.values() if one.server is not None]
-
     def in_order(self, route: Route, now: datetime) -> list[CurrentSettings]:
         """Return the servers to try for a message, in order: those that are well, or else all of the route."""
         well = [id_ for id_ in route.server_ids if not circuit_breaker.is_paused(self.troubles.get(id_), now)]
@@ -186,11 +181,6 @@ class ReusableConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._release()
-
-    @property
-    def provider(self) -> str:
-        """The key of the provider, empty if the settings were unusable."""
-        return self._ready.transport.provider.key if self._ready else ""
 
     @property
     def composer(self) -> Composer:

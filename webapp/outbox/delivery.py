@@ -129,7 +129,8 @@ class DeliveryRun:
 
     def _offers(self, session: Session, now: datetime) -> list[tuple[Route, list[Offer]]]:
         """Return the routes of which something may be sent, the one whose last turn is longest ago first."""
-        if limited := [one for one in self._saved.saved_servers if limits.has_limits(one)]:
+        servers = [one.server for one in self._saved.servers.values() if one.server is not None]
+        if limited := [one.id for one in servers if limits.has_limits(one)]:
             limits.lock(session, limited)
         found = [
             (route, fallback.offers(session, self._saved, route, now, self._name, self._size))
@@ -214,9 +215,9 @@ class DeliveryRun:
         return False
 
     def _start(self, message: Claimed) -> Started:
-        server, provider = self._servers[0].server, self._connection.provider
-        server_id, host = (server.id, server.host) if server else (None, "")
-        return Started(message.id, message.attempts, server_id, provider, host, clock.now())
+        server = self._servers[0].server
+        provider, host = (server.provider, server.host) if server else ("", "")
+        return Started(message.id, message.attempts, self._servers[0].server_id, provider, host, clock.now())
 
     def _deliver_one(self, message: Claimed, outcome: Outcome) -> bool:
         """Send one message, by further servers if need be, or record why not; return whether others can be sent."""
@@ -277,8 +278,6 @@ class DeliveryRun:
 
     def _fail(self, message: Claimed, started: Started, failed: Failed) -> Claimed | None:
         """Record that an attempt failed; return the message if the next server, now in use, is to send it."""
-        # Opening the connection may have found out more about the provider.
-        started = started._replace(provider=self._connection.provider)
         followed = self._records.failed(message, started, failed, self._next_servers)
         self._others_go_on = followed.others_go_on
         self._has_moved |= bool(followed.servers) or followed.is_paused
@@ -292,5 +291,5 @@ class DeliveryRun:
         if now + MIN_TIME_LEFT >= message.deadline:
             return ()
         # All of the route: a server that fails gets a row that refers to it.
-        limits.lock(session, [one for one in self._saved.saved_servers if one.id in self._records.route.server_ids])
+        limits.lock(session, self._records.route.server_ids)
         return fallback.from_next(session, self._servers, now, self._name)

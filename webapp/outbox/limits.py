@@ -72,13 +72,13 @@ class Allowance:
     ends_the_day: bool = False
 
 
-def lock(session: Session, servers: Iterable[MailServer]) -> None:
+def lock(session: Session, server_ids: Iterable[int]) -> None:
     """Keep other runs from claiming for these servers until the transaction ends, so that all keep to the limits.
 
     Call it once in a transaction, before messages are locked: saving a server locks all in this order, then messages.
     """
     # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
-    chosen = select(MailServer.id).where(MailServer.id.in_([server.id for server in servers]))
+    chosen = select(MailServer.id).where(MailServer.id.in_(server_ids))
     session.execute(chosen.order_by(MailServer.id).with_for_update(key_share=True))
 
 
