@@ -1,7 +1,6 @@
 """Connections to mail servers, opened nowhere else. A test send uses this path and shows its stages."""
 
 import socket
-import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -32,7 +31,6 @@ from webapp.mail.transport.transaction import Transaction
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension: its messages look up defaults in it. Its connections are not used.
 mail = flask_mail.Mail()
-TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class SmtpConnection(flask_mail.Connection):
@@ -221,10 +219,7 @@ class SmtpConnection(flask_mail.Connection):
             with self._stage(Stage.CONNECT) as result:
                 result.note, sock = self._reach(addresses)
         with self._failures():
-            return SmtpClient(
-                self.deadline.watch(sock), (host, settings.port), settings.helo, settings.timeout, self.transcript,
-                received, self.deadline, settings.mechanism,
-            )  # fmt: skip
+            return SmtpClient(self.deadline.watch(sock), host, settings, self.transcript, self.deadline, received)
 
     def _addresses(self, host: str) -> Addresses:
         """Return the addresses of the host, of the family that the settings allow."""
@@ -277,7 +272,7 @@ class SmtpConnection(flask_mail.Connection):
         with self._stage(Stage.TLS) as result:
             if self.settings.security == "starttls":
                 client.request_tls()
-            result.note = client.start_tls(TLS_VERSIONS[self.settings.tls_minimum], self.settings.trust)
+            result.note = client.start_tls()
 
     def _host_names(self) -> str:
         """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""

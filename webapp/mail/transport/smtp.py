@@ -19,11 +19,12 @@ from webapp.core import tls
 from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline
 from webapp.core.network_errors import NetworkError
-from webapp.core.tls import Trust
 from webapp.mail.redaction import REDACTED
 from webapp.mail.transcript import Stage, Transcript, printable
 from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
 
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 MAX_LINE_LENGTH = 4096
 MAX_LINES = 200
 # RFC 5321, 4.5.3.1.4: a command line has at most 512 octets, so a longer initial response is sent alone.
@@ -48,23 +49,20 @@ class SmtpClient(smtplib.SMTP):
     def __init__(
         self,
         sock: socket.socket,
-        peer: tuple[str, int],
-        helo: str,
-        timeout: float,
+        host: str,
+        settings: TransportSettings,
         transcript: Transcript,
+        deadline: Deadline,
         received: bytes = b"",
-        deadline: Deadline | None = None,
-        mechanism: str = "",
     ) -> None:
-        super().__init__(local_hostname=helo or _address_literal(sock), timeout=timeout)
+        super().__init__(local_hostname=settings.helo or _address_literal(sock), timeout=settings.timeout)
         self.sock = sock
         self.transcript = transcript
-        self.peer = peer
-        self._timeout = timeout
+        self.peer = (host, settings.port)
+        self._settings = settings
+        self._timeout = settings.timeout
         # Of everything, besides the timeout of each step.
-        self.deadline = deadline or Deadline()
-        # The only mechanism to use, if an administrator chose one.
-        self._chosen = mechanism
+        self.deadline = deadline
         self._buffer = received
         self.certificate: CertificateFacts | None = None
         # The mechanism of the last AUTH, if there was one, and those that the server offers but doesn't know.
@@ -76,8 +74,8 @@ class SmtpClient(smtplib.SMTP):
     @property
     def mechanisms(self) -> frozenset[str]:
         """The SASL mechanisms that may be used, in upper case."""
-        usable = self.offered - self._withdrawn
-        return usable & {self._chosen} if self._chosen else usable
+        usable, chosen = self.offered - self._withdrawn, self._settings.mechanism
+        return usable & {chosen} if chosen else usable
 
     @property
     def offered(self) -> frozenset[str]:
@@ -130,12 +128,13 @@ class SmtpClient(smtplib.SMTP):
             # Sent in plain text, it would count as sent inside the encryption (CVE-2011-0411).
             raise DeliveryError(Stage.TLS, "plain_text_after_starttls")
 
-    def start_tls(self, minimum: ssl.TLSVersion, trust: Trust) -> str:
+    def start_tls(self) -> str:
         """Encrypt the connection, verifying the certificate and its host name. Return what was agreed on."""
         if self._buffer:
             raise DeliveryError(Stage.TLS, "tls_not_offered")
         self.sock.settimeout(self.deadline.left(self._timeout))
-        encrypted = tls.encrypt(self.sock, self.peer[0], minimum, trust)
+        minimum = TLS_VERSIONS[self._settings.tls_minimum]
+        encrypted = tls.encrypt(self.sock, self.peer[0], minimum, self._settings.trust)
         self.sock = self.deadline.watch(encrypted)
         presented = tls.certificate_of(encrypted)
         self.certificate = CertificateFacts.of(presented) if presented else None
