@@ -92,14 +92,3 @@ def test_a_batch_is_given_back_when_its_leases_are_over_or_seem_to_be(
         delivery.deliver_due(app, stopping=stopping)
     assert calls == [10, 10]
     assert states(database) == {("sent", 1, False): 10, ("queued", 0, False): 30}
-
-
-def test_a_message_that_is_refused_in_a_batch_delays_no_other(
-    many: list[int], deliver: Act, scripted: Scripted, use_server: UseServer, database: Database
-) -> None:
-    refusals = ["250 Ok"] * 9 + ["550 5.1.1 No such user", "451 4.2.2 Mailbox full", "250 Ok"]
-    server = scripted({"RCPT": refusals})
-    use_server(server)
-    deliver()
-    assert states(database) == {("sent", 1, False): 38, ("failed", 1, False): 1, ("queued", 1, False): 1}
-    assert server.connections == 1

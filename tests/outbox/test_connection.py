@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from tests.conftest import Enqueue, GetMessage
+from tests.conftest import Enqueue
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
@@ -15,41 +15,8 @@ from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
 from webapp.outbox import delivery
 from webapp.outbox.connection import Connections
-from webapp.outbox.models import MessageState
 
 Deliver = Callable[[], None]
-
-
-def test_a_connection_that_the_server_closed_is_opened_again(
-    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
-) -> None:
-    ids = [enqueue(), enqueue()]
-    with ScriptedServer(replies={"MAIL": ["250 Ok", "421 4.7.0 Enough for one connection", "250 Ok"]}) as server:
-        use_server(server)
-        deliver()
-    assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
-    assert server.connections == 2
-
-
-def test_a_message_that_the_server_may_have_accepted_is_not_sent_again_at_once(
-    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
-) -> None:
-    ids = [enqueue(), enqueue(recipient="bob@people.example")]
-    with ScriptedServer(drop_at="END", only_for="bob@") as server:
-        use_server(server)
-        deliver()
-    assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
-    assert len(server.messages) == 2
-
-
-def test_a_connection_that_the_server_closed_after_a_rejection_is_opened_again(
-    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
-) -> None:
-    ids = [enqueue(), enqueue()]
-    with ScriptedServer(replies={"RCPT": ["550 5.1.1 No such user", "421 4.7.0 Bye", "250 Ok"]}) as server:
-        use_server(server)
-        deliver()
-    assert [get_message(one).state for one in ids] == [MessageState.FAILED, MessageState.SENT]
 
 
 def test_settings_saved_during_a_run_apply_to_the_next_message(

@@ -167,18 +167,6 @@ def test_a_server_that_is_down_is_tried_once_for_all_messages(
     assert found[0].next_attempt_at < min(one.next_attempt_at for one in found[1:])
 
 
-def test_a_message_that_makes_the_server_hang_up_delays_no_other(
-    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None], make_due: Act
-) -> None:
-    bad, good = enqueue(), enqueue()
-    with ScriptedServer(replies={"END": ["421 4.3.0 Closing", "250 Ok", "421 4.3.0 Closing"]}) as server:
-        use_server(server)
-        for _run in range(2):
-            deliver()
-            make_due()
-    assert (get_message(bad).state, get_message(good).state) == (MessageState.QUEUED, MessageState.SENT)
-
-
 def test_a_rejected_password_is_not_tried_for_every_message_and_not_stored(
     enqueue: Enqueue, deliver: Act, inbox: Inbox, get_message: GetMessage
 ) -> None:

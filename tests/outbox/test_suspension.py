@@ -19,7 +19,6 @@ Scripted = Callable[..., ScriptedServer]
 UseServer = Callable[..., None]
 BOB = "bob@people.example"
 SENT, QUEUED = MessageState.SENT, MessageState.QUEUED
-HANGS_UP_ON_BOB = [{"drop_at": point, "only_for": BOB} for point in ("RCPT", "DATA", "END")]
 
 
 @pytest.fixture
@@ -33,32 +32,10 @@ def make_one_due(database: Database) -> Callable[[int], None]:
     return make_one_due
 
 
-@pytest.mark.parametrize("fault", HANGS_UP_ON_BOB)
-def test_others_do_not_wait_for_a_message_that_makes_the_server_hang_up(
-    enqueue: Enqueue,
-    deliver: Act,
-    get_message: GetMessage,
-    scripted: Scripted,
-    use_server: UseServer,
-    fault: dict[str, str],
-) -> None:
-    use_server(scripted(**fault))
-    bad, *good = enqueue(recipient=BOB), enqueue(), enqueue()
-    deliver()
-    assert [get_message(one).state for one in good] == [SENT, SENT]
-    assert (get_message(bad).state, get_message(bad).waits_for_server) == (QUEUED, False)
-
-
-@pytest.mark.parametrize("fault", HANGS_UP_ON_BOB)
 def test_a_new_message_is_tried_at_once_while_a_suspect_waits(
-    enqueue: Enqueue,
-    deliver: Act,
-    get_message: GetMessage,
-    scripted: Scripted,
-    use_server: UseServer,
-    fault: dict[str, str],
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_server: UseServer
 ) -> None:
-    use_server(scripted(**fault))
+    use_server(scripted(drop_at="DATA", only_for=BOB))
     bad = enqueue(recipient=BOB)
     deliver()
     assert get_message(bad).waits_for_server
