@@ -100,6 +100,16 @@ def print_examination(found: Examination, command: str) -> None:
     click.echo()
     if found.ok:
         click.echo(_passed(found))
+        for one in found.warnings:
+            warning = to_data(one)
+            click.echo()
+            print_fields(
+                [
+                    ("Warning", warning["cause"]),
+                    ("What to do", "\n".join(warning["steps"])),
+                    ("More", warning["help_url"]),
+                ]
+            )
         return
     click.echo("The test email could not be sent." if found.sends else "The check failed.")
     diagnosis = to_data(found.diagnosis) if found.diagnosis else {}

@@ -23,3 +23,7 @@ class Hooks:
     @hookspec(firstresult=True)
     def explain_failure(self, provider: str, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
         """Return what a failure of `provider` means, if its diagnosis rules cannot tell."""
+
+    @hookspec
+    def check_mail_server(self, provider: str, settings: Mapping[str, str]) -> Diagnosis | None:
+        """Return what is wrong with a mail server of `provider` although a check shows that it accepts email."""

@@ -23,6 +23,7 @@ from flask import Flask, current_app
 from wtforms import Form
 
 from webapp.core import i18n
+from webapp.core.deadlines import Deadline, Stopped
 from webapp.providers import Diagnosis, Failure, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.hookspecs import PROJECT, Hooks
@@ -99,13 +100,23 @@ class ProviderRegistry:
         if (diagnosis := provider.diagnose(failure, settings.get("authentication", ""))) is not None:
             return diagnosis
         given = {"provider": provider.key, "failure": failure, "settings": settings}
-        for implementation in reversed(self._manager.hook.explain_failure.get_hookimpls()):
+        return next(self._answers(self._manager.hook.explain_failure, provider, given, Deadline()), None)
+
+    def check(self, provider: Provider, settings: Mapping[str, str], deadline: Deadline) -> list[Diagnosis]:
+        """Return what plugins find wrong with a mail server that accepts email, as far as there is time."""
+        given = {"provider": provider.key, "settings": settings}
+        return list(self._answers(self._manager.hook.check_mail_server, provider, given, deadline))
+
+    def _answers(
+        self, hook: pluggy.HookCaller, provider: Provider, given: Mapping[str, object], deadline: Deadline
+    ) -> Iterator[Diagnosis]:
+        for implementation in reversed(hook.get_hookimpls()):
             wanted = {name: given[name] for name in implementation.argnames}
             explain = partial(_explanation, provider, implementation.function, wanted)
-            with suppress(PluginFailed):
-                if (answer := guard.run(_file_of(implementation.plugin), explain)) is not None:
-                    return answer
-        return None
+            with suppress(PluginFailed, TimeoutError, Stopped):
+                answer = guard.run(_file_of(implementation.plugin), explain, deadline.left(guard.SECONDS))
+                if answer is not None:
+                    yield answer
 
     def _add(self, file: str, register: Callable[[], object]) -> None:
         try:

@@ -85,6 +85,8 @@ class Examination:
     routes: Sequence[Route] = ()
     failure: Failure | None = None
     diagnosis: Diagnosis | None = None
+    # What plugins find wrong although the server accepts email.
+    warnings: Sequence[Diagnosis] = ()
     fix: Fix = field(default_factory=Fix)
     attempts: Sequence[Attempt] = ()
     # What a server presented whose certificate isn't accepted.

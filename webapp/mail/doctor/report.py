@@ -51,6 +51,7 @@ def to_data(examination: Examination) -> dict[str, Any]:
         ],
         "failure": failure,
         "diagnosis": diagnosis,
+        "warnings": [diagnosis_to_data(one) for one in examination.warnings],
         "attempts": [
             {**one.connection, "ok": one.works, "seconds": round(one.seconds, 3), "error": outcome(one) or None}
             for one in examination.attempts
@@ -133,6 +134,8 @@ def _lines(examination: Examination) -> Iterator[str]:
         yield from ("", f"failure: {examination.error}", f"cause: {examination.diagnosis.cause}")
         yield from (f"- {step}" for step in examination.diagnosis.steps)
         yield f"fix: {in_a_line(examination.fix.values) or 'none'}"
+    for warning in examination.warnings:
+        yield from ("", f"warning: {warning.cause}", *(f"- {step}" for step in warning.steps))
     for certificate in examination.certificates:
         yield f"presented: {certificate.subject}, issued by {certificate.issuer or 'nobody'}"
         yield f"  {certificate.since:%Y-%m-%d} to {certificate.expires_at:%Y-%m-%d}, SHA-256 {certificate.fingerprint}"

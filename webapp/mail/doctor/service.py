@@ -26,6 +26,7 @@ from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.trust import service as trust
 from webapp.providers import Failure
+from webapp.providers.registry import get_providers
 from webapp.settings.service import General, general
 
 # Seconds until the server has taken the sign-in, so that there is time left to try other settings.
@@ -78,6 +79,9 @@ def examine(
     )
     if error is not None:
         examination = _explained(examination, connection, message, error.failure, progress)
+    else:
+        warnings = get_providers().check(settings.provider, settings.public_values, progress.deadline)
+        examination = replace(examination, warnings=warnings)
     works = sends and examination.ok and saved is not None and not saved.is_draft and is_unchanged(saved, entered)
     _record(examination, saved if works else None)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
