@@ -89,7 +89,7 @@ def sender(text: str) -> str:
     """Return an address or a domain that may be sent from."""
     address = text if "@" in text.strip("@") else f"postmaster@{text.removeprefix('@')}"
     if "*" in text:
-        raise _Invalid(_("“%(text)s”: enter each domain by itself. Subdomains are domains of their own.", text=text))
+        raise _Invalid(_("“%(text)s”: enter each domain separately. Subdomains aren't included.", text=text))
     try:
         valid = validate(address)
     except InvalidEmailAddress as error:

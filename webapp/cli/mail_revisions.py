@@ -49,7 +49,7 @@ def restore(name: str | None, number: int, as_json: bool) -> None:
     except NotFound as error:
         raise click.ClickException(f"There is no revision {number}. See `mailroom mail revisions`.") from error
     except UnknownProvider as error:
-        raise click.ClickException("The plugin of its provider is missing or broken.") from error
+        raise click.ClickException("Its plugin is missing or broken; see MAILROOM_PLUGIN_DIR.") from error
     except CannotUnseal as error:
         raise click.ClickException("Its secrets can't be decrypted with the current secret key.") from error
     data = {"server": saved.server.name, "draft": saved.is_draft, "works_without_more": saved.can_work}

@@ -40,7 +40,8 @@ def named(session: Session, name: str | None) -> MailServer:
     """Return it, which has to be there with its plugin. Raises ClickException."""
     server = find(session, name)
     if server.provider not in get_providers():
-        raise click.ClickException(f"The plugin for the provider {server.provider} is missing or broken.")
+        problem = f"The plugin for the provider {server.provider} is missing or broken"
+        raise click.ClickException(f"{problem}; see MAILROOM_PLUGIN_DIR.")
     return server
 
 

@@ -46,7 +46,7 @@ def _setup_steps(has_server: bool, has_users: bool) -> list[SetupStep]:
     return [
         SetupStep(
             _("Set the public URL"),
-            url_warning(public_url)
+            f"{public_url}: {url_warning(public_url)}"
             if is_wrong
             else _("Links in emails start with it. Until it's set, emails with links wait in the outbox."),
             "settings.general",

@@ -152,6 +152,9 @@ class TestPages:
         assert 'href="/users/resend?search=p3"' in administrator.get("/users?search=p3").text
         assert "/users/resend" not in administrator.get("/users?state=active").text
 
+    def test_nothing_is_offered_once_everybody_is_active(self, administrator: Browser) -> None:
+        assert "resend" not in administrator.get("/users").text
+
 
 def test_a_link_that_was_sent_before_keeps_working(
     pat: User, start: Start, run_jobs: RunJobs, deliver: Deliver, inbox: Inbox, app: Flask

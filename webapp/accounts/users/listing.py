@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import service
-from webapp.accounts.models import User, UserWord, search_words
+from webapp.accounts.models import User, UserState, UserWord, search_words
 from webapp.core.database import MAX_ID, Database
 
 PAGE_SIZE = 50
@@ -72,6 +72,11 @@ def read_all(database: Database, user_filter: UserFilter) -> Iterator[list[User]
 def count(session: Session, user_filter: UserFilter) -> int:
     """Return how many users there are; it reads all of them."""
     return session.scalar(select(func.count(User.id)).where(*conditions(session, user_filter))) or 0
+
+
+def has_pending(session: Session) -> bool:
+    """Return whether any user hasn't activated the account."""
+    return session.scalar(select(User.id).where(User.state == UserState.PENDING).limit(1)) is not None
 
 
 def conditions(session: Session, user_filter: UserFilter) -> list[ColumnElement[bool]]:

@@ -44,8 +44,15 @@ def list_users() -> ResponseReturnValue:
     user_filter = form.to_filter()
     with app_state().database.read() as session:
         users, more = listing.list_users(session, user_filter, before)
+        can_resend = listing.has_pending(session)
     return render_template(
-        "accounts/users.html", form=form, filters=user_filter.query_args(), users=users, more=more, before=before
+        "accounts/users.html",
+        form=form,
+        filters=user_filter.query_args(),
+        users=users,
+        can_resend=can_resend,
+        more=more,
+        before=before,
     )
 
 

@@ -19,7 +19,7 @@ def register_smtp_provider() -> Provider:
         authentication=[Password(username="mailroom")],
         steps=[
             _("The user name is mailroom and the password is local-inbox. The demo saved both when it started."),
-            _("Send a test email and read it at /demo/inbox."),
+            _("Send a test email, then open “Demo inbox” in the menu."),
         ],
         source="webapp/demo/smtp_server.py",
     )
