@@ -1,14 +1,11 @@
 """What the settings file adds to the application: a panel for administrators while the file has errors."""
 
-import structlog
 from flask import Flask, render_template
 
 from webapp.core.app_state import app_state
 from webapp.settings_file import service
 from webapp.web import navigation
 from webapp.web.navigation import Panel
-
-log = structlog.get_logger(__name__)
 
 
 def init_app(app: Flask) -> None:
@@ -18,11 +15,6 @@ def init_app(app: Flask) -> None:
 
 def _problems() -> str:
     """Render what is wrong with the file, at the top of every administrator's page."""
-    try:
-        with app_state().database.read_columns() as connection:
-            found = service.problems(connection)
-    except Exception:
-        # The error page has this panel too, and the database may be what failed.
-        log.exception("problems of the settings file cannot be read")
-        return ""
+    with app_state().database.read_columns() as connection:
+        found = service.problems(connection)
     return render_template("settings_file/_problems.html", problems=found) if found else ""

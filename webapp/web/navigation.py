@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
+import structlog
 from flask import Flask, current_app, request, url_for
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 EXTENSION = "mailroom navigation"
+log = structlog.get_logger(__name__)
 
 # The top of every page of administrators, Home, the mail server page, below the login form, and the page of an
 # application, whose id is in the URL.
@@ -77,7 +79,18 @@ def settings_tabs() -> list[NavigationLink]:
 def panels(slot: Slot) -> Markup:
     """Return the HTML of all panels in this slot."""
     chosen = [item for item in _registered() if isinstance(item, Panel) and item.slot == slot]
-    return Markup("").join(Markup(panel.render()) for panel in chosen)  # noqa: S704 -- rendered templates
+    return Markup("").join(Markup(_rendered(panel)) for panel in chosen)  # noqa: S704 -- rendered templates
+
+
+def _rendered(panel: Panel) -> str:
+    """Return the HTML of a panel. The error page has those of every page, too, and the database may be what failed."""
+    try:
+        return panel.render()
+    except Exception:
+        if panel.slot != "page":
+            raise
+        log.exception("panel cannot be shown", panel=panel.render.__name__)
+        return ""
 
 
 def _is_current(tab: SettingsTab) -> bool:

@@ -1,9 +1,10 @@
 """Whether email goes out with the revision in use; what can be gone back to if it doesn't."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,13 @@ ROLL_BACK = "go back to settings that worked"
 # The failures in a row after which Mailroom goes back by itself. Those of several workers within this time are one.
 ENOUGH_FAILURES = 2
 ONE_MOMENT = timedelta(seconds=10)
+
+_FAILING = (
+    select(MailServer, Revision)
+    .join(Revision, (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision))
+    .where(Revision.rollback_to.is_not(None), MailServer.position.is_not(None))
+    .order_by(MailServer.position)
+)
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +70,11 @@ def failed(database: Database, server: MailServer, failure: Failure) -> None:
             _mark_as_failing(session, server.id, server.revision, failure)
     except SQLAlchemyError as error:
         log.warning("failure of revision not recorded", error=type(error).__name__)
+
+
+def failing(session: Session) -> Sequence[Row[MailServer, Revision]]:
+    """Return the servers in use that fail after a change, and their revisions in use, which can be rolled back."""
+    return session.execute(_FAILING).all()
 
 
 def _mark_as_failing(session: Session, server_id: int, number: int, failure: Failure) -> None:

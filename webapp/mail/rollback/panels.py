@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import structlog
 from flask import render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,16 +9,9 @@ from sqlalchemy.orm import Session
 from webapp.core.app_state import app_state
 from webapp.mail import servers
 from webapp.mail.models import MailServer
-from webapp.mail.revisions import service
+from webapp.mail.revisions import outcomes, service
 from webapp.mail.revisions.models import Revision
 
-log = structlog.get_logger(__name__)
-_FAILING = (
-    select(MailServer, Revision)
-    .join(Revision, (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision))
-    .where(Revision.rollback_to.is_not(None))
-    .order_by(MailServer.position)
-)
 _ANY = select(Revision.id).where(Revision.rollback_to.is_not(None)).limit(1)
 
 
@@ -41,16 +33,11 @@ class _Offer(NamedTuple):
 
 
 def rollback() -> str:
-    """Render the ways back that there are."""
-    try:
-        with app_state().database.read_columns() as connection:
-            # On almost every page there is none.
-            if connection.scalar(_ANY) is None:
-                return ""
-        with app_state().database.read() as session:
-            found = [_Offer.of(session, *row) for row in session.execute(_FAILING)]
-    except Exception:
-        # The error page has this panel too, and the database may be what failed.
-        log.exception("ways back cannot be read")
-        return ""
+    """Render the offers that there are."""
+    with app_state().database.read_columns() as connection:
+        # On almost every page there is none.
+        if connection.scalar(_ANY) is None:
+            return ""
+    with app_state().database.read() as session:
+        found = [_Offer.of(session, *row) for row in outcomes.failing(session)]
     return render_template("mail/revisions/_rollback.html", found=found) if found else ""

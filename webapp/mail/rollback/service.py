@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -18,6 +17,7 @@ from webapp.mail import audit_events, servers, service, signals, webhook_events
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
+from webapp.mail.revisions import outcomes
 from webapp.mail.revisions import service as revisions
 from webapp.mail.revisions.models import Revision
 from webapp.mail.revisions.outcomes import ENOUGH_FAILURES
@@ -58,9 +58,7 @@ class Rollback:
 
 def overdue(session: Session) -> list[int]:
     """Return the ids of the servers whose settings `roll_back` would replace."""
-    in_use = (Revision.mail_server_id == MailServer.id) & (Revision.number == MailServer.revision)
-    failing = select(MailServer, Revision).join(Revision, in_use).where(Revision.rollback_to.is_not(None))
-    return [server.id for server, revision in session.execute(failing) if _is_wanted(server, revision)]
+    return [server.id for server, revision in outcomes.failing(session) if _is_wanted(server, revision)]
 
 
 def restore(
