@@ -51,7 +51,7 @@ class NotReady(MailroomError):
 
 
 @dataclass(frozen=True)
-class CurrentSettings:
+class ServerSettings:
     """The settings for one server that are saved at this moment, and when its grant was obtained, if it has one.
 
     `identified_by` is the sender of the first server, in whose domain all give a message the same Message-ID.
@@ -62,7 +62,7 @@ class CurrentSettings:
     granted_at: datetime | None = None
     identified_by: str = ""
 
-    def same_as(self, other: "CurrentSettings") -> bool:
+    def same_as(self, other: "ServerSettings") -> bool:
         """Return whether these are the same settings."""
         return self.server is not None and self._identity == other._identity
 
@@ -82,14 +82,14 @@ class SavedSettings:
     """The settings that are saved at this moment: those of all servers, their routes, and which are in trouble."""
 
     general: General
-    servers: dict[int, CurrentSettings]
+    servers: dict[int, ServerSettings]
     routes: list[Route]
     troubles: dict[int, ServerTrouble]
 
-    def in_order(self, route: Route, now: datetime) -> list[CurrentSettings]:
+    def in_order(self, route: Route, now: datetime) -> list[ServerSettings]:
         """Return the servers to try for a message, in order: those that are well, or else all of the route."""
         well = [id_ for id_ in route.server_ids if not circuit_breaker.is_paused(self.troubles.get(id_), now)]
-        return [self.servers[id_] for id_ in well or route.server_ids] or [CurrentSettings(self.general)]
+        return [self.servers[id_] for id_ in well or route.server_ids] or [ServerSettings(self.general)]
 
 
 def saved_settings(session: Session, state: AppState) -> SavedSettings:
@@ -97,7 +97,7 @@ def saved_settings(session: Session, state: AppState) -> SavedSettings:
     present = general(session, state.config)
     rows = session.execute(_SERVERS).all()
     first = rows[0][0].mail_from if rows else ""
-    found = {server.id: CurrentSettings(present, server, granted_at, first) for server, granted_at, _ in rows}
+    found = {server.id: ServerSettings(present, server, granted_at, first) for server, granted_at, _ in rows}
     bindings = (Binding(server.id, server.for_domains, server.for_applications) for server, *_more in rows)
     routes = routing.routes_by(session, bindings)
     return SavedSettings(present, found, routes, {server.id: trouble for server, _, trouble in rows if trouble})
@@ -107,7 +107,7 @@ def saved_settings(session: Session, state: AppState) -> SavedSettings:
 class ReadySettings:
     """What was made of settings: how to connect, and how to compose."""
 
-    settings: CurrentSettings
+    settings: ServerSettings
     server: MailServer
     transport: TransportSettings
     composer: Composer
@@ -133,7 +133,7 @@ class Connections:
         """Close the connections that nobody uses now, and the others when they are given back."""
         self.pool.close()
 
-    def ready(self, settings: CurrentSettings) -> ReadySettings:
+    def ready(self, settings: ServerSettings) -> ReadySettings:
         """Return what these settings mean, made once. Raises NotReady."""
         if settings.server is None:
             raise NotReady("no_mail_server")
@@ -157,7 +157,7 @@ class Connections:
         """Record that an email went out with these settings."""
         outcomes.worked(self._state.database, ready.server)
 
-    def record_certificate(self, settings: CurrentSettings, kept: KeptConnection) -> None:
+    def record_certificate(self, settings: ServerSettings, kept: KeptConnection) -> None:
         """Record the certificate that the server presented, if that is worth it."""
         certificates.record(self._state.database, settings.server, kept.certificate)
 
@@ -189,7 +189,7 @@ class ReusableConnection:
             raise RuntimeError("the connection is not open")
         return self._ready.composer
 
-    def open(self, settings: CurrentSettings) -> None:
+    def open(self, settings: ServerSettings) -> None:
         """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
         is_same = self._ready is not None and self._ready.settings.same_as(settings)
         if is_same and self._kept is not None and self._kept.is_fresh:
@@ -222,7 +222,7 @@ class ReusableConnection:
         self._kept = self._ready = None
 
 
-def _make_ready(settings: CurrentSettings, server: MailServer, state: AppState) -> ReadySettings:
+def _make_ready(settings: ServerSettings, server: MailServer, state: AppState) -> ReadySettings:
     try:
         transport = transport_settings.load(server, state, settings.general)
         headers = transport.provider.headers

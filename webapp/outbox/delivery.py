@@ -30,10 +30,10 @@ from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import (
     Connections,
-    CurrentSettings,
     NotReady,
     ReusableConnection,
     SavedSettings,
+    ServerSettings,
     saved_settings,
 )
 from webapp.outbox.failures import Failed
@@ -91,7 +91,7 @@ class DeliveryRun:
         self._stored = StoredEmails(state)
         self._saved: SavedSettings
         # The server in use, and those of the route that are tried after it.
-        self._servers: Sequence[CurrentSettings]
+        self._servers: Sequence[ServerSettings]
         # When each route had its last turn.
         self._turns: dict[Route, float] = {}
         self._leased_until: datetime
@@ -286,7 +286,7 @@ class DeliveryRun:
         self._servers = followed.servers
         return message._replace(attempts=followed.number)
 
-    def _next_servers(self, session: Session, message: Claimed, now: datetime) -> Sequence[CurrentSettings]:
+    def _next_servers(self, session: Session, message: Claimed, now: datetime) -> Sequence[ServerSettings]:
         """Return the servers by which a message may go next, if there is time for it."""
         if now + MIN_TIME_LEFT >= message.deadline:
             return ()

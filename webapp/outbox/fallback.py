@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from webapp.outbox import limits
-from webapp.outbox.connection import CurrentSettings, SavedSettings
+from webapp.outbox.connection import SavedSettings, ServerSettings
 from webapp.outbox.limits import Allowance
 from webapp.outbox.routing import Route
 
@@ -15,7 +15,7 @@ from webapp.outbox.routing import Route
 class Offer(NamedTuple):
     """The server to send a batch by with those that are tried after it, and how many messages it may have."""
 
-    servers: Sequence[CurrentSettings]
+    servers: Sequence[ServerSettings]
     size: int
     bulk_size: int
 
@@ -36,9 +36,7 @@ def offers(session: Session, saved: SavedSettings, route: Route, now: datetime, 
     return found
 
 
-def from_next(
-    session: Session, servers: Sequence[CurrentSettings], now: datetime, run: str
-) -> Sequence[CurrentSettings]:
+def from_next(session: Session, servers: Sequence[ServerSettings], now: datetime, run: str) -> Sequence[ServerSettings]:
     """Return the rest of these servers from the next one that may send a message now; empty if none may."""
     for number, settings in enumerate(servers[1:], 1):
         if _allowance(session, settings, now, run).count != 0:
@@ -46,5 +44,5 @@ def from_next(
     return ()
 
 
-def _allowance(session: Session, settings: CurrentSettings, now: datetime, run: str) -> Allowance:
+def _allowance(session: Session, settings: ServerSettings, now: datetime, run: str) -> Allowance:
     return limits.allowance(session, settings.server, now, run) if settings.server is not None else Allowance()

@@ -6,7 +6,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.transport.errors import DeliveryError
 from webapp.outbox import circuit_breaker
-from webapp.outbox.connection import Connections, CurrentSettings, NotReady, saved_settings
+from webapp.outbox.connection import Connections, NotReady, ServerSettings, saved_settings
 from webapp.providers import Failure
 
 
@@ -26,7 +26,7 @@ def probe_all(state: AppState, connections: Connections, now: datetime) -> None:
                 circuit_breaker.probe_failed(session, server_id, failure, clock.now())
 
 
-def _probe(connections: Connections, settings: CurrentSettings) -> Failure | None:
+def _probe(connections: Connections, settings: ServerSettings) -> Failure | None:
     """Return how a server fails, if it does."""
     try:
         # One that is kept may be from before the trouble.

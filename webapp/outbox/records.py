@@ -16,7 +16,7 @@ from webapp.core.database import Database, after_commit
 from webapp.outbox import attempts, circuit_breaker, claims, statistics, suspension
 from webapp.outbox.attempts import NotMarked, Sent, SentMarks, Started
 from webapp.outbox.claims import Claimed
-from webapp.outbox.connection import CurrentSettings
+from webapp.outbox.connection import ServerSettings
 from webapp.outbox.failures import Failed
 from webapp.outbox.models import FINISHED, AttemptResult, Message, MessageState
 from webapp.outbox.routing import EVERYTHING
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 3600.0
 
 Result = TypeVar("Result")
 # Returns the servers by which a message may go next, if any.
-NextServers = Callable[[Session, Claimed, datetime], Sequence[CurrentSettings]]
+NextServers = Callable[[Session, Claimed, datetime], Sequence[ServerSettings]]
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Followed:
 
     others_go_on: bool = True
     is_paused: bool = False
-    servers: Sequence[CurrentSettings] = ()
+    servers: Sequence[ServerSettings] = ()
     number: int = 0
 
 
