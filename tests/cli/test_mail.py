@@ -109,7 +109,7 @@ def test_servers_are_added_ordered_named_and_deleted(mailroom: Command, inbox: I
     mailroom("mail", "assign", "--server", added["server"], "--name", "Spare", "--for-domain", "news.example")
     listed = mailroom("mail", "list").stdout.splitlines()
     assert [line.split("  ")[0] for line in listed[1:]] == ["Custom", "Spare", kept]
-    assert ["in use" in listed[1], "for news.example" in listed[2], "draft" in listed[3]] == [True] * 3
+    assert ["first" in listed[1], "for news.example" in listed[2], "draft" in listed[3]] == [True] * 3
     refused = mailroom("mail", "move", "--server", "spare", "up")
     assert (refused.exit_code, refused.stderr) == (
         1,

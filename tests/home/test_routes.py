@@ -51,18 +51,18 @@ def test_a_public_url_that_only_works_here_is_still_to_be_set(administrator: Bro
     assert "only works on this machine" in page
 
 
-def test_home_says_that_email_is_delivered(
+def test_home_says_that_mail_is_going_out(
     administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
     add_user(database, "eve@people.example")
     enqueue()
     deliver()
     page = administrator.get("/").text
-    assert "Mail is being delivered" in page
+    assert "Mail is going out" in page
     assert "Get started" not in page
 
 
-def test_home_says_since_when_and_why_email_is_not_delivered(
+def test_home_says_since_when_and_why_mail_is_not_going_out(
     administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act
 ) -> None:
     inbox.password = "another one"

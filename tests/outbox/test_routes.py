@@ -50,15 +50,6 @@ def test_older_messages_are_on_further_pages(administrator: Browser, enqueue: En
 
 
 @pytest.mark.one_database
-def test_the_list_says_why_messages_wait(administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act) -> None:
-    inbox.password = "another one"
-    enqueue()
-    assert "Mail is not going out" not in administrator.get("/outbox").text
-    deliver()
-    assert "Mail is not going out" in administrator.get("/outbox").text
-
-
-@pytest.mark.one_database
 def test_a_message_that_was_scheduled_for_later_says_why(administrator: Browser, enqueue: Enqueue) -> None:
     reason = "Only one email of this type is sent to an address every five minutes."
     assert reason not in administrator.get(f"/outbox/{enqueue()}").text

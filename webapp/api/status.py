@@ -10,7 +10,7 @@ from webapp.monitoring.state import full_state
 from webapp.outbox.server_states import Duty
 from webapp.outbox.status import Flow
 
-blueprint = Blueprint("Status", "Whether email is being delivered.")
+blueprint = Blueprint("Status", "Whether mail is going out.")
 EXAMPLE = {
     "state": "stopped",
     "since": "2026-11-30T09:12:44Z",
@@ -41,10 +41,10 @@ class ServerSchema(Schema):
         validate=validate.OneOf(list(Duty)),
         metadata={
             "description": "`sends`; `dedicated`: sends for certain senders or applications; `stands_in`: sends if "
-            "those before it fail; `replaced`: another one sends in its place, because it is in trouble."
+            "those before it fail; `replaced`: another one sends in its place, because it is failing."
         },
     )
-    since = time_field("Since when it is in trouble; null while it isn't.", required=True, allow_none=True)
+    since = time_field("Since when it is failing; null while it isn't.", required=True, allow_none=True)
     cause = fields.Nested(CauseSchema, required=True, allow_none=True, metadata={"description": "Null while it isn't."})
 
 

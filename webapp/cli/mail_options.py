@@ -36,7 +36,7 @@ HELP = {
     "limit_per_minute": "At most so many emails a minute.",
     "limit_per_day": "At most so many emails in 24 hours.",
     "limit_connections": "At most so many connections at once.",
-    "goes_back": "If email fails after a change, go back to the settings that worked.",
+    "goes_back": "If email fails after a change, restore the settings that worked.",
 }
 # The fields that are boxes to tick.
 BOXES = ("goes_back",)

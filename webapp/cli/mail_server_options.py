@@ -22,7 +22,7 @@ REASONS: dict[type[MailroomError], str] = {
     CannotWork: "This draft can't be used yet: it has no access token, or its plugin is missing.",
     NameTaken: "Another mail server has this name.",
 }
-server_option = click.option("--server", "name", metavar="NAME", help="Mail server or draft. Default: the one in use.")
+server_option = click.option("--server", "name", metavar="NAME", help="Mail server or draft. Default: the first one.")
 this_server_option = click.option("--server", "name", metavar="NAME", required=True, help="Mail server or draft.")
 
 

@@ -21,14 +21,14 @@ from webapp.mail.models import MailServer
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
 
-HEADER = ("name", "use", "provider", "host", "last delivery (UTC)", "in trouble since (UTC)")
+HEADER = ("name", "use", "provider", "host", "last delivery (UTC)", "failing since (UTC)")
 
 
 @click.command("list")
 @json_option
 @with_appcontext
 def list_servers(as_json: bool) -> None:
-    """List the mail servers: the one in use, the fallbacks in order, drafts."""
+    """List the mail servers: the first one, the fallbacks in order, drafts."""
     with open_database() as database, database.read() as session:
         found, names = [*servers.in_order(session), *servers.drafts(session)], servers.names(session)
         sent = deliveries.of_servers(session, [one.id for one in found])
@@ -38,7 +38,7 @@ def list_servers(as_json: bool) -> None:
                 **server_to_dict(one),
                 "draft_of": names.get(one.replaces_id or 0),
                 "last_sent_at": sent[one.id].sent_at,
-                "in_trouble_since": sent[one.id].paused_since,
+                "in_trouble_since": sent[one.id].failing_since,
             }
             for one in found
         )
@@ -75,7 +75,7 @@ def use(name: str, as_json: bool) -> None:
 @json_option
 @with_appcontext
 def move(name: str, direction: str, as_json: bool) -> None:
-    """Move a mail server that is used up or down by one place."""
+    """Move a mail server up or down by one place in the order of use."""
 
     def change(session: Session, server: MailServer) -> MailServer:
         try:
@@ -141,7 +141,7 @@ def _row(server: MailServer, names: dict[int, str], sent: deliveries.Deliveries)
         server.provider,
         server.host,
         moment(sent.sent_at),
-        moment(sent.paused_since),
+        moment(sent.failing_since),
     )
 
 
@@ -151,4 +151,4 @@ def _use(server: MailServer, names: dict[int, str]) -> str:
         return f"draft of {names[server.replaces_id]}" if server.replaces_id else "draft"
     if server.is_dedicated:
         return f"for {', '.join([*server.for_domains, *server.for_applications])}"
-    return f"fallback {server.position}" if server.position else "in use"
+    return f"fallback {server.position}" if server.position else "first"

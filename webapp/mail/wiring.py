@@ -12,7 +12,6 @@ from webapp.mail.expiry import service as expiries
 from webapp.mail.revisions import outcomes
 from webapp.mail.rollback import jobs as rollback_jobs
 from webapp.mail.rollback import labels as revision_labels
-from webapp.mail.rollback import panels
 from webapp.mail.rollback import routes as revision_routes
 from webapp.mail.round_trips import wiring as round_trips
 from webapp.mail.server_page import list_routes
@@ -39,7 +38,6 @@ def init_app(app: Flask) -> None:
     navigation.register(
         app,
         SettingsTab(_("Mail servers"), "mail.list_servers", 20, also="mail.mail_server"),
-        Panel("page", 5, panels.rollback),
         Panel("page", 10, _expiry_alerts),
     )
 

@@ -1,4 +1,4 @@
-"""The alarm: webhooks and the log say when email stands still, and they and an email when it flows again.
+"""The alarm: webhooks and the log say when mail is not going out, and they and an email when it goes out again.
 
 The row of the Outage keeps several workers from announcing the same one twice.
 """

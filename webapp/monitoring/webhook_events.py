@@ -6,7 +6,7 @@ from webapp.outbox.labels import describe_cause
 from webapp.providers import Failure
 from webapp.webhooks.registry import EventType
 
-STOPPED = EventType("mail_server.stopped", lazy("Mail stands still"))
+STOPPED = EventType("mail_server.stopped", lazy("Mail is not going out"))
 RECOVERED = EventType("mail_server.recovered", lazy("Mail flows again"))
 IN_TROUBLE = EventType("mail_server.in_trouble", lazy("A mail server is failing, and another one sends"))
 WELL = EventType("mail_server.well", lazy("A mail server works again"))

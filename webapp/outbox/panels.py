@@ -9,6 +9,7 @@ from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.rollback import offers as rollback
 from webapp.outbox import listing, service
 from webapp.outbox.filters import Filter
 from webapp.outbox.labels import describe_cause
@@ -26,15 +27,17 @@ def mail_server_panel() -> str:
     return render_template("outbox/_delivery_status.html", **explain(status))
 
 
-def server_troubles_panel() -> str:
-    """Render which mail servers fail while another one sends, for the top of every administrator's page."""
+def failures_panel() -> str:
+    """Render that mail is not going out, or else which servers fail, and the way back; for all administrator pages."""
     with app_state().database.read_columns() as connection:
-        states = server_states(connection)
-    if not states.troubles:
+        status, states = delivery_status(connection, clock.now()), server_states(connection)
+        may_have_offers = rollback.any_offered(connection)
+    if status.stopped_since is None and not states.troubles and not may_have_offers:
         return ""
     with app_state().database.read() as session:
         causes = {one.id: _cause(session, one) for one in states.troubles}
-    return render_template("outbox/_server_troubles.html", states=states, causes=causes)
+        offers = rollback.all_offers(session)
+    return render_template("outbox/_failures.html", states=states, causes=causes, offers=offers, **explain(status))
 
 
 def application_panel() -> str:
@@ -51,7 +54,7 @@ def explain_trouble() -> dict[str, Any]:
     """Return what `explain` does if messages wait for something other than their turn, otherwise nothing."""
     with app_state().database.read_columns() as connection:
         status = delivery_status(connection, clock.now())
-    return explain(status) if status.is_stopped or status.limit else {}
+    return explain(status) if status.limit or not status.has_server else {}
 
 
 def explain(status: DeliveryStatus) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants import service as grants
+from webapp.mail.models import MailServer
 from webapp.outbox import audit_events, recipients, statistics, suspension
 from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
@@ -200,10 +201,15 @@ def get_message(session: Session, message_id: int, lock: bool = False) -> Messag
 
 def diagnosis(session: Session, message: Message) -> Diagnosis | None:
     """Return what the failure of a message means with the current settings; None if no server was asked."""
-    last = select(Attempt.mail_server_id).where(Attempt.message_id == message.id).order_by(Attempt.id.desc()).limit(1)
-    server_id, failure = session.scalar(last), message.failure
-    server = (servers.by_id(session, server_id) if server_id is not None else None) or servers.primary(session)
+    server, failure = tried_server(session, message), message.failure
     return diagnose(server.provider, server.public_values, failure) if server and failure else None
+
+
+def tried_server(session: Session, message: Message) -> MailServer | None:
+    """Return the server by which a message was tried last, or the first one, if that was never or it was deleted."""
+    last = select(Attempt.mail_server_id).where(Attempt.message_id == message.id).order_by(Attempt.id.desc()).limit(1)
+    server_id = session.scalar(last)
+    return (servers.by_id(session, server_id) if server_id is not None else None) or servers.primary(session)
 
 
 def delete_old_messages(session: Session, now: datetime) -> None:

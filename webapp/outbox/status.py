@@ -37,7 +37,7 @@ AnyRow = Row[*tuple[Any, ...]]
 RECENTLY = timedelta(days=7)
 # Up to how many of each state it counts.
 COUNTED = 500
-# Mail stands still when messages are due and none was sent for so long, whatever the reason.
+# Mail is not going out when messages are due and none was sent for so long, whatever the reason.
 STANDSTILL = timedelta(minutes=5)
 # The stage of a failure that no message had.
 STANDING_STILL = "standing_still"

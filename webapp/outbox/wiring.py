@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
         app,
         NavigationEntry(_("Outbox"), "outbox.messages", 30),
         SettingsTab(_("Emails"), "emails.message_kinds", 40),
-        Panel("page", 8, panels.server_troubles_panel),
+        Panel("page", 8, panels.failures_panel),
         Panel("mail_server", 10, panels.mail_server_panel),
         Panel("application", 10, panels.application_panel),
     )

@@ -49,7 +49,7 @@ def test_one_more_server_is_the_last_fallback(two: Browser, row: Row) -> None:
     assert "smtp.second.example" not in two.get(PAGE).text
     page = two.get(f"{PAGE}/{row('Custom 2').id}")
     assert 'value="smtp.second.example"' in page.text
-    assert "when those before it are in trouble" in page.text
+    assert "when those before it fail" in page.text
     two.submit_on(page, "save", timeout="17")
     assert (row("Custom").timeout, row("Custom 2").timeout) == (10, 17)
 

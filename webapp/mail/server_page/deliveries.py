@@ -13,12 +13,12 @@ EXTENSION = "mailroom deliveries"
 
 
 class Deliveries(NamedTuple):
-    """When a server accepted an email last, its last trouble, and since when it is left alone, if it is."""
+    """When a server accepted an email last, its last failure, and since when it is failing, if it is."""
 
     sent_at: datetime | None = None
     failed_at: datetime | None = None
     failure: Failure | None = None
-    paused_since: datetime | None = None
+    failing_since: datetime | None = None
 
 
 Find = Callable[[Session, Sequence[int]], dict[int, Deliveries]]

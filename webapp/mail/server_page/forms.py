@@ -140,7 +140,7 @@ class MailServerForm(VersionedForm):
     limit_per_minute = NumberField(lazy("Emails per minute"), [checks.valid_limit])
     limit_per_day = NumberField(lazy("Emails in 24 hours"), [checks.valid_limit])
     limit_connections = NumberField(lazy("Connections at once"), [checks.valid_limit])
-    goes_back = BooleanField(lazy("If email fails after a change, go back to the settings that worked"))
+    goes_back = BooleanField(lazy("If email fails after a change, restore the settings that worked"))
     discover_for = StringField(lazy("Domain or email address"), [Length(max=254)])
     test_recipient = StringField(lazy("Send test email to"), [Length(max=254)])
 

@@ -224,7 +224,7 @@ def _flash_saved(done: Saved) -> None:
     elif done.unchanged:
         flash(_("Nothing was changed."), "info")
     elif done.server.position != servers.PRIMARY:
-        flash(_("Saved. Email goes through this server when those before it are in trouble."), "success")
+        flash(_("Saved. Email goes through this server when those before it fail."), "success")
     elif request.form.get("save") == "tested" or "test_and_use" in request.form:
         flash(_("Saved and in use."), "success")
     else:
