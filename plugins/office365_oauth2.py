@@ -160,7 +160,6 @@ TOKEN_VALID = Diagnosis(
         _("Check that the account has a license with a mailbox, and that its sign-in isn't blocked."),
     ],
     OAUTH2_HELP,
-    confidence="medium",
 )
 NOT_ADMITTED = Diagnosis(
     _(
@@ -179,7 +178,6 @@ NOT_ADMITTED = Diagnosis(
         ),
     ],
     OAUTH2_HELP,
-    confidence="medium",
 )
 
 # Microsoft's AADSTS numbers say what is wrong. The error that they come with has changed over the years, as from

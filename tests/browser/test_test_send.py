@@ -56,7 +56,7 @@ def test_a_wrong_port_is_found_corrected_checked_again_and_saved_with_two_clicks
     visitor.page.locator("details.more > summary").click()
     visitor.press("check")
     assert visitor.sees("Nothing was saved.")
-    visitor.press("Set Port to 587 and test again")
+    visitor.press("Use port 587 with STARTTLS and try again")
     assert visitor.sees("The mail server accepts email. Nothing was sent.")
     visitor.press("Save and use")
     assert visitor.sees("Saved and in use.")

@@ -85,11 +85,12 @@ def test_a_security_that_only_lacks_a_trusted_certificate_is_still_the_right_one
         assert str(cause) in result
 
 
-def test_only_where_every_port_swallows_connections_mail_ports_are_called_blocked() -> None:
+def test_where_no_mail_port_can_be_connected_to_the_cause_is_not_one_port() -> None:
     swallowed, refused = Failure("connect", "timeout"), Failure("connect", "connection_refused")
     supposed = smtp_rules.CONNECTION_TIMEOUT
-    cases: list[tuple[list[Failure], Diagnosis]] = [
-        ([swallowed] * 6, port_rules.PORTS_SWALLOWED), ([swallowed, refused], supposed), ([], supposed),
+    cases: list[tuple[list[Failure | None], Diagnosis]] = [
+        ([swallowed] * 6, port_rules.PORTS_SWALLOWED), ([swallowed, refused], port_rules.PORTS_CLOSED),
+        ([refused, Failure("greeting", "timeout")], supposed), ([refused, None], supposed), ([], supposed),
     ]  # fmt: skip
     for others, expected in cases:
         assert port_rules.diagnose_ports(supposed, swallowed, others) is expected

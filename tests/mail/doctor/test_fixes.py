@@ -62,7 +62,7 @@ def smtp(internet: Internet, authority: Authority) -> Iterator[Callable[..., Tra
 
     def start(ports: dict[int, dict[str, Any]], **given: Any) -> TransportSettings:
         for port, options in ports.items():
-            servers.append(ScriptedServer(certificate=authority.server(HOST), **options))
+            servers.append(ScriptedServer(**{"certificate": authority.server(HOST), **options}))
             internet.servers[f"{HOST}:{port}"] = servers[-1].port
         proxy = Proxy("http", internet.host, internet.port)
         return with_password(host=HOST, port=next(iter(ports)), proxy=proxy, timeout=1, **given)
@@ -123,9 +123,13 @@ def test_nothing_is_offered_that_was_not_seen_to_work(
     ]  # fmt: skip
 
 
-def test_a_server_whose_certificate_is_not_trusted_is_not_offered(find: Find) -> None:
-    with ScriptedServer(tls="starttls", certificate=Authority().server()) as server:
-        assert find(with_password(server, security="tls")).values == {}
+def test_a_port_that_lacks_only_a_trusted_certificate_is_offered_where_nothing_else_works(
+    smtp: Callable[..., TransportSettings], find: Find
+) -> None:
+    untrusted = {"tls": "tls", "certificate": Authority().server(HOST)}
+    settings = smtp({25: {"mechanisms": ""}, 465: untrusted}, security="starttls")
+    assert find(settings) == Fix({"security": "tls", "port": "465"})
+    assert find(replace(settings, port=465, security="tls")) == Fix()
 
 
 @pytest.mark.parametrize(("present", "values"), [("1.3", {"tls_minimum": "1.2"}), ("1.2", {})])

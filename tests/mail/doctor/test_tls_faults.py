@@ -43,7 +43,7 @@ def test_encryption_that_does_not_come_about_has_its_cause_and_a_fix_that_works(
         found = check(**values)
         assert found.failure
         assert found.diagnosis
-        assert (found.failure.code, found.diagnosis.cause, found.fix.values) == (code, diagnosis.cause, fix)
+        assert (found.failure.code, found.diagnosis.evidence, found.fix.values) == (code, [diagnosis.cause], fix)
         assert check(**values | fix).ok
 
 
@@ -59,4 +59,5 @@ def test_a_server_whose_tls_is_too_old_is_named_and_a_lower_minimum_offered_wher
     certificate.set_ciphers("DEFAULT@SECLEVEL=0")
     with ScriptedServer(tls="tls", certificate=certificate) as server:
         found = check(host=server.host, port=server.port, security="tls", tls_minimum=minimum, timeout=1)
-    assert (found.diagnosis, found.fix.values) == (tls_texts.TLS_VERSION, fix)
+    assert found.diagnosis
+    assert (found.diagnosis.cause, found.fix.values) == (tls_texts.TLS_VERSION.cause, fix)

@@ -112,7 +112,7 @@ def test_a_fix_keeps_the_entered_password_and_tests_by_itself(
         fields = custom(host=inbox.host, port=inbox.port, timeout="1", username=USERNAME, password=PASSWORD)
         failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
         assert "Nothing was saved." in failed.text
-        assert ">Set Security to TLS and test again</button>" in failed.text
+        assert f">Use port {inbox.port} with TLS and try again</button>" in failed.text
         fixed = administrator.submit_on(failed, "apply", password="")
         assert f"The test email is on its way to {RECIPIENT}" in fixed.text
         assert (inbox.last.username, find_saved(state)) == (USERNAME, None)

@@ -73,6 +73,31 @@ def test_a_saved_password_has_to_be_entered_again_for_what_is_trusted_now(
     assert "AUTH" not in server.commands
 
 
+def test_settings_that_lack_only_trust_are_offered_and_then_the_trust(
+    administrator: Browser, server: ScriptedServer
+) -> None:
+    failed = administrator.submit(PAGE, "test", **fields(server, security="tls"))
+    assert (
+        f"A server answers on port {server.port} with STARTTLS, but its certificate isn&#39;t trusted." in failed.text
+    )
+    untrusted = administrator.submit_on(failed, "apply", password="")
+    assert "Trust this authority" in untrusted.text
+    assert "AUTH" not in server.commands
+    trusted = administrator.submit_on(untrusted, "apply", password="")
+    assert "The test email is on its way to eve@example.org" in trusted.text
+
+
+def test_a_saved_password_that_followed_a_fix_does_not_follow_to_what_is_trusted_next(
+    administrator: Browser, server: ScriptedServer
+) -> None:
+    administrator.submit(PAGE, "save", **fields(server, security="tls"))
+    failed = administrator.submit(PAGE, "test", password="", test_recipient="eve@example.org")
+    for _again in range(2):
+        failed = administrator.submit_on(failed, "apply", password="")
+    assert error_at(failed, "password").startswith("Enter “Password” again, because you changed Trusted certificate")
+    assert "AUTH" not in server.commands
+
+
 def test_an_entered_password_goes_to_no_certificate_that_was_not_offered(
     administrator: Browser, server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from webapp.providers import Diagnosis, Failure
 
 NO_MAIL_SERVER = Diagnosis(
     _("The connection was accepted, but no mail server answered on this port, with TLS or without."),
-    [tls_texts.CHECK_ADDRESS, smtp_rules.CHECK_SERVICE, smtp_rules.HELD_BACK, smtp_rules.TAKE_MORE_TIME],
+    [tls_texts.CHECK_ADDRESS, smtp_rules.CHECK_SERVICE, smtp_rules.TAKE_MORE_TIME],
 )
 NO_ENCRYPTION = Diagnosis(
     _("This port offers no encryption: neither STARTTLS nor TLS."),
@@ -44,7 +44,13 @@ PORTS_SWALLOWED = Diagnosis(
         ),
         _("If this machine reaches other mail servers, this one is down or ignores this machine: ask its operator."),
     ],
-    confidence="medium",
+)
+PORTS_CLOSED = Diagnosis(
+    _(
+        "None of the host's mail ports accepts connections: the host is wrong, its mail server isn't running, or a "
+        "firewall is in the way."
+    ),
+    smtp_rules.CONNECTION_REFUSED.steps,
 )
 # TLS is spoken, but not with a certificate or version that would do.
 UNTRUSTED = {*CERTIFICATES, "tls_version"}
@@ -74,9 +80,10 @@ def diagnose_port(diagnosis: Diagnosis, failures: Mapping[str, Failure]) -> Diag
 
 def diagnose_ports(diagnosis: Diagnosis, failure: Failure, others: Sequence[Failure | None]) -> Diagnosis:
     """Return the diagnosis of a port that didn't answer, after `others` were tried: how each failed."""
-    all_of_them = [failure, *others]
-    swallowed = all(one and one.stage == Stage.CONNECT and one.code == "timeout" for one in all_of_them)
-    return PORTS_SWALLOWED if others and swallowed else diagnosis
+    codes = {one.code if one and one.stage == Stage.CONNECT else "" for one in [failure, *others]}
+    if not others or not codes <= {"connection_refused", "timeout"}:
+        return diagnosis
+    return PORTS_SWALLOWED if codes == {"timeout"} else PORTS_CLOSED
 
 
 def _is_silent(security: str, failure: Failure) -> bool:

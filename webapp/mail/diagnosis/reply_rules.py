@@ -26,12 +26,10 @@ MAX_SHOWN = 300
 DONE = Diagnosis(
     _("The server refused to continue, although the settings have what it asks for. Its reply, below, says why."),
     [texts.SEND_REPLY],
-    confidence="low",
 )
 ENCRYPTED_NOW = Diagnosis(
     _("The server asks for encryption, although the connection is encrypted."),
     [_("Try another port of the server: usually 587 with STARTTLS, or 465 with TLS."), texts.SEND_REPLY],
-    confidence="medium",
 )
 
 

@@ -44,38 +44,37 @@ class ErrorRule:
 
 
 CHECK_SERVICE = _("If it's your own server, check that the port belongs to a mail server, not a web server.")
-HELD_BACK = _(
-    "If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."
-)
 # Servers may take minutes (RFC 5321, 4.5.3.2); some delay their greeting on purpose.
 TAKE_MORE_TIME = _(
-    "The server may be slow or overloaded. A check ends after 20 seconds, but emails wait for each reply as "
-    "long as the timeout says: set it to 60 seconds or more."
+    "Otherwise the server is slow, or a firewall is holding back its reply. A check ends after 20 seconds, but emails "
+    "wait for each reply as long as the timeout says: set it to 60 seconds or more."
 )
 TOO_MANY_ATTEMPTS = _(
     "The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."
 )
 STARTTLS_PORT = Diagnosis(
-    _("This port doesn't use TLS from the start. It probably expects STARTTLS."),
-    [_("Set Security to STARTTLS, or keep TLS and use the server's port for it (usually 465).")],
-    confidence="medium",
+    _("This port doesn't use TLS from the start."),
+    [
+        _(
+            "The port probably expects STARTTLS: set Security to that, or keep TLS and use the server's port for it "
+            "(usually 465)."
+        ),
+    ],
 )
 TLS_PORT = Diagnosis(
-    _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
+    _("The server accepted the connection but didn't reply."),
     [
-        _("Set Security to TLS, or use STARTTLS and the server's port for it (usually 587)."),
+        _(
+            "The port probably expects TLS from the start: set Security to TLS, or use STARTTLS and the server's port "
+            "for it (usually 587)."
+        ),
         CHECK_SERVICE,
         TAKE_MORE_TIME,
     ],
-    confidence="medium",
 )
 NO_REPLY = Diagnosis(
     _("The server accepted the connection but didn't reply in time."),
-    [
-        CHECK_PORT,
-        HELD_BACK,
-        TAKE_MORE_TIME,
-    ],
+    [CHECK_PORT, TAKE_MORE_TIME],
 )
 SLOW_AUTHENTICATION = Diagnosis(
     _("The server didn't reply to the sign-in in time. Many servers delay their reply after failed sign-ins."),
@@ -86,7 +85,6 @@ SLOW_AUTHENTICATION = Diagnosis(
         ),
         TOO_MANY_ATTEMPTS,
     ],
-    confidence="medium",
 )
 CONNECTION_CLOSED = Diagnosis(
     _("The server closed the connection without giving a reason."),
@@ -94,10 +92,9 @@ CONNECTION_CLOSED = Diagnosis(
         CHECK_PORT,
         TOO_MANY_ATTEMPTS,
     ],
-    confidence="medium",
 )
 NO_STARTTLS = Diagnosis(
-    _("The server doesn't offer STARTTLS on this port. Nothing was sent, because it wouldn't have been encrypted."),
+    _("The server doesn't offer STARTTLS on this port."),
     [_("Use the port where the server offers STARTTLS (usually 587), or TLS and its port (usually 465).")],
 )
 STARTTLS_STRIPPED = Diagnosis(
@@ -146,13 +143,12 @@ UNREACHABLE = Diagnosis(
     ],
 )
 CONNECTION_TIMEOUT = Diagnosis(
-    _("The connection timed out. A firewall is probably dropping the packets."),
+    _("The connection timed out."),
     [
         _("Check the host and port. Most hosting companies block port 25: use 587 or 465."),
         PORTS_BLOCKED,
-        _("Allow outgoing connections to this host and port in the firewall."),
+        _("A firewall is probably dropping the packets: allow outgoing connections to this host and port in it."),
     ],
-    confidence="medium",
 )
 NOT_SMTP = Diagnosis(
     _("The service on this port is not a mail server."),
@@ -164,7 +160,6 @@ NO_AUTHENTICATION = Diagnosis(
         _("Set Security to STARTTLS or TLS."),
         _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
     ],
-    confidence="medium",
 )
 NO_AUTHENTICATION_HERE = Diagnosis(
     _("This server offers no authentication here, although the connection is encrypted."),
@@ -209,7 +204,6 @@ BROKE_OFF_AT_DATA = Diagnosis(
         _("The server's log says why it closed the connection, if you can read it."),
         TAKE_MORE_TIME,
     ],
-    confidence="medium",
 )
 BROKE_OFF = {Stage.MAIL: BROKE_OFF_AT_MAIL, Stage.RCPT: BROKE_OFF_AT_RCPT, Stage.DATA: BROKE_OFF_AT_DATA}
 BROKE_OFF_CODES = ("timeout", "connection_closed")

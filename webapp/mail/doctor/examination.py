@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from webapp.core.address_families import Route
 from webapp.core.certificates import CertificateFacts
 from webapp.core.deadlines import Deadline
+from webapp.core.network_errors import CERTIFICATES
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.round_trips.models import RoundTrip
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
@@ -49,6 +50,16 @@ class Attempt:
     def connection(self) -> dict[str, str]:
         """The port and security, and all else that changed."""
         return {"port": self.port, "security": self.security, **self.values}
+
+    @property
+    def is_port(self) -> bool:
+        """Whether only the port or the security is another one."""
+        return self.values.keys() <= {"port", "security"}
+
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether it is a port where a server answers with TLS, but not with a certificate that is accepted."""
+        return self.is_port and self.failure is not None and self.failure.code in CERTIFICATES
 
     @property
     def works(self) -> bool:

@@ -13,7 +13,7 @@ from webapp.mail.compose import compose
 from webapp.mail.diagnosis.port_rules import diagnose_port, diagnose_ports
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.doctor.examination import Attempt, Examination, Progress
-from webapp.mail.doctor.fixes import find_fix
+from webapp.mail.doctor.fixes import explain_fix, find_fix
 from webapp.mail.expiry import certificates
 from webapp.mail.filling import is_unchanged
 from webapp.mail.mime import Email
@@ -128,6 +128,7 @@ def _explained(
     fix, attempts = find_fix(connection, message, failure, diagnosis.fix, progress)
     diagnosis = diagnose_port(diagnosis, {**_on_this_port(attempts), settings.security: failure})
     diagnosis = diagnose_ports(diagnosis, failure, [one.failure for one in attempts])
+    diagnosis = explain_fix(diagnosis, fix, attempts)
     presented = trust.look(settings, failure, deadline)
     return replace(
         examination, seconds=progress.seconds, diagnosis=diagnosis, fix=fix, attempts=attempts, presented=presented

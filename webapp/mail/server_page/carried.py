@@ -22,7 +22,8 @@ PURPOSE = "carried secrets"
 class Carried:
     """The secrets by name, where they may be sent, and the form values of each fix that they may follow.
 
-    `saved` are saved ones, which may follow those fixes, too, but are nothing that was entered.
+    `saved` are saved ones, which may follow those fixes, too, but are nothing that was entered. If there are no fixes,
+    they have followed one.
     """
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -34,9 +35,10 @@ class Carried:
     def of(
         cls, entered: EnteredServer, fixes: Sequence[Mapping[str, str]] = (), saved: Mapping[str, str] | None = None
     ) -> Self:
-        """Return the secrets that were entered for this server."""
-        secrets = {name: value for name, value in entered.secrets.items() if value}
-        return cls(secrets, destination(entered), fixes, saved or {})
+        """Return the secrets that were entered for this server, apart from the saved ones."""
+        saved = saved or {}
+        secrets = {name: value for name, value in entered.secrets.items() if value and saved.get(name) != value}
+        return cls(secrets, destination(entered), fixes, saved)
 
     @classmethod
     def open(cls, sealer: Sealer, sealed: str | None, user_id: int) -> Self:

@@ -153,7 +153,7 @@ class FormState:
         """Return the result of a check that offers these fixes, which the secrets that it used may follow.
 
         That holds for fixes that keep the host: no secret goes to another machine, or in the clear. Saved secrets don't
-        follow to a certificate that is trusted only now.
+        follow to a certificate that is trusted only now, nor if they followed another fix before.
         """
         entered = result.entered
         safe = [dict(fix) for fix in fixes if fix and fix.keys() <= FOLLOWED and fix.get("security") != "none"]
@@ -162,6 +162,7 @@ class FormState:
             opened = servers.open_secrets(self.sealer, self.saved, needed=()) if self.saved else {}
             follow = any(fix.keys() <= FOLLOWED_BY_SAVED for fix in safe)
             saved = {name: value for name, value in opened.items() if name in blank and follow}
+            saved |= self._followed(entered)
             result.form.carried_secrets.data = Carried.of(entered, safe, saved).seal(self.sealer, self.user_id)
         return result
 
@@ -241,7 +242,8 @@ class FormState:
         carried = self._carried(form)
         if carried.destination == destination(entered):
             new_secrets = {name: value for name, value in entered.secrets.items() if value}
-            entered = replace(entered, secrets={**carried.secrets, **new_secrets})
+            followed = {} if carried.fixes else carried.saved
+            entered = replace(entered, secrets={**followed, **carried.secrets, **new_secrets})
         removed = form.remove_client_secret.data and not form.client_secret.data
         # The saved one is for the other provider.
         replaced = self.saved is not None and form.chosen.key != self.saved.provider
@@ -253,7 +255,12 @@ class FormState:
 
     def _seal_secrets(self, entered: EnteredServer) -> str:
         """Return the entered secrets, sealed for the next form; empty if none."""
-        return Carried.of(entered).seal(self.sealer, self.user_id)
+        return Carried.of(entered, saved=self._followed(entered)).seal(self.sealer, self.user_id)
+
+    def _followed(self, entered: EnteredServer) -> dict[str, str]:
+        """Return the saved secrets among those of a server: they have followed a fix, but nobody has entered them."""
+        carried = Carried.open(self.sealer, self.posted.get("carried_secrets"), self.user_id)
+        return {name: value for name, value in carried.saved.items() if entered.secrets.get(name) == value}
 
     def _carried(self, form: MailServerForm) -> Carried:
         """Return the secrets that this administrator entered earlier."""

@@ -15,6 +15,7 @@ from webapp.core.certificates import CertificateFacts
 from webapp.mail import servers
 from webapp.mail.doctor import report
 from webapp.mail.doctor.examination import Attempt, Examination, Fix
+from webapp.mail.doctor.fixes import SECURITY_NAMES
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.filling import is_unchanged
@@ -36,8 +37,6 @@ ADVANCED = (
     "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password",
     *LIMITS, *TRUST, CLIENT_CERTIFICATE,
 )  # fmt: skip
-# Names of protocols, the same in every language.
-SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
 # Where forms may lead (CSP). A provider's URL that an administrator enters may be on this machine, to try one out.
 PROVIDERS = ("https:",)
 ENTERED_URLS = (*PROVIDERS, "http://127.0.0.1:*", "http://localhost:*")
@@ -167,14 +166,14 @@ def _auth_classes(provider: Provider, *names: str) -> str:
 def _fix_label(form: MailServerForm, fix: Fix) -> str:
     """Return the label of the button that fills in the values of a fix and tests them; empty if there are none."""
     values = {name: value for name, value in fix.values.items() if name in form}
-    security = SECURITY_NAMES.get(values.get("security", ""))
-    if values.keys() == {"security", "port"} and security:
-        return _("Use %(security)s on port %(port)s and test again", security=security, port=values["port"])
+    if values and values.keys() <= {"port", "security"}:
+        port, security = values.get("port", form.port.data), values.get("security", form.security.data or "")
+        security = SECURITY_NAMES.get(security, security)
+        return _("Use port %(port)s with %(security)s and try again", port=port, security=security)
     if len(values) == 1:
         [(name, value)] = values.items()
-        value = SECURITY_NAMES.get(value, value)
-        return _("Set %(field)s to %(value)s and test again", field=form[name].label.text, value=value)
-    return _("Use the suggested values and test again") if values else ""
+        return _("Set %(field)s to %(value)s and try again", field=form[name].label.text, value=value)
+    return _("Use the suggested values and try again") if values else ""
 
 
 def _by_outcome(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
@@ -187,7 +186,7 @@ def _by_outcome(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
 
 def _attempt_label(form: MailServerForm, attempt: Attempt) -> str:
     """Return what was tried, such as `587 (STARTTLS)` or `User name: ada`."""
-    if not attempt.values.keys() - {"port", "security"}:
+    if attempt.is_port:
         return f"{attempt.port} ({SECURITY_NAMES.get(attempt.security, attempt.security)})"
     return formatting.format_list(f"{form[name].label.text}: {value}" for name, value in attempt.values.items())
 
