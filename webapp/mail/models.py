@@ -117,11 +117,6 @@ class MailServer(Base):
         return {column.key: getattr(self, column.key) for column in self.__table__.columns}
 
     @property
-    def lowered_limits(self) -> tuple[int | None, int | None, int | None]:
-        """The administrator's limits, in the order of `webapp.providers.Limits`."""
-        return self.limit_per_minute, self.limit_per_day, self.limit_connections
-
-    @property
     def public_values(self) -> dict[str, str]:
         """What diagnosis rules may see: everything except the secrets."""
         return {**self.provider_fields, **{name: str(getattr(self, name)) for name in PUBLIC_SETTINGS}}

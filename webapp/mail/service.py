@@ -1,8 +1,6 @@
 """Mail servers, saved: used at once or, while they can't work yet, kept as a draft. Their order, copies, deletion."""
 
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
-from itertools import zip_longest
+from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -18,7 +16,7 @@ from webapp.mail.models import GrantStatus, MailServer
 from webapp.mail.revisions import service as revisions
 from webapp.mail.server_list import CannotBeFirst
 from webapp.mail.servers import EnteredServer, open_secrets, secrets_to_retype
-from webapp.providers import Limits, OAuth2
+from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 
 # Instead of the id of a server: a new one, beside those that there are. No URL has it.
@@ -148,17 +146,6 @@ def can_work(session: Session, server: MailServer) -> bool:
     provider = get_providers().get(server.provider)
     method = provider.authentication_named(server.authentication) if provider else None
     return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
-
-
-def limits(provider: str, *lowered: int | None) -> Limits:
-    """Return what may be sent through a provider at most, where an administrator has `lowered` its limits to these."""
-    found = get_providers().get(provider)
-    allowed = astuple(found.limits) if found else ()
-    return Limits(*map(_lower, zip_longest(allowed, lowered)))
-
-
-def _lower(numbers: Iterable[int | None]) -> int | None:
-    return min((one for one in numbers if one is not None), default=None)
 
 
 def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> Saved:

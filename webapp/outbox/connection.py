@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import service, transport_settings
+from webapp.mail import transport_settings
 from webapp.mail.composer import Composer
 from webapp.mail.expiry import certificates
 from webapp.mail.mime import WireEmail
@@ -23,6 +23,7 @@ from webapp.mail.transport.pool import ConnectionPool, KeptConnection
 from webapp.mail.transport.settings import TransportSettings
 from webapp.outbox import circuit_breaker, routing
 from webapp.outbox.claims import LocalStage
+from webapp.outbox.limits import limits_of
 from webapp.outbox.models import ServerTrouble
 from webapp.outbox.routing import Binding, Route
 from webapp.providers import Failure
@@ -213,8 +214,7 @@ class ReusableConnection:
     @property
     def _keeps(self) -> bool:
         """Whether the connection is kept; if their number is limited, no other worker must wait for an idle one."""
-        server = self._ready.server if self._ready else None
-        return server is not None and service.limits(server.provider, *server.lowered_limits).connections is None
+        return self._ready is not None and limits_of(self._ready.server).connections is None
 
     def _release(self) -> None:
         if self._kept is not None:

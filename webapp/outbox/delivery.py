@@ -45,7 +45,7 @@ from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.records import Records
 from webapp.outbox.routing import Route
 from webapp.outbox.submissions.contents import StoredEmails
-from webapp.providers import Failure
+from webapp.providers import Failure, Limits
 
 # Sending isn't begun when less than this is left: the server may take a moment to accept a message.
 MIN_TIME_LEFT = timedelta(seconds=15)
@@ -130,7 +130,7 @@ class DeliveryRun:
     def _offers(self, session: Session, now: datetime) -> list[tuple[Route, list[Offer]]]:
         """Return the routes of which something may be sent, the one whose last turn is longest ago first."""
         servers = [one.server for one in self._saved.servers.values() if one.server is not None]
-        if limited := [one.id for one in servers if limits.has_limits(one)]:
+        if limited := [one.id for one in servers if limits.limits_of(one) != Limits()]:
             limits.lock(session, limited)
         found = [
             (route, fallback.offers(session, self._saved, route, now, self._name, self._size))

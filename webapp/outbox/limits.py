@@ -5,15 +5,14 @@ too.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
-from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
 from webapp.outbox import circuit_breaker, claims, routing
@@ -21,6 +20,7 @@ from webapp.outbox.claims import CLOCK_TOLERANCE, is_due
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.outbox.routing import Binding, Route
 from webapp.providers import Limits
+from webapp.providers.registry import get_providers
 
 WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
 # The part of each limit, one in so many, that bulk messages leave to those that somebody waits for.
@@ -82,9 +82,13 @@ def lock(session: Session, server_ids: Iterable[int]) -> None:
     session.execute(chosen.order_by(MailServer.id).with_for_update(key_share=True))
 
 
-def has_limits(server: MailServer) -> bool:
-    """Return whether anything limits what is sent through a server."""
-    return mail_servers.limits(server.provider, *server.lowered_limits) != Limits()
+def limits_of(server: MailServer | Row[Any]) -> Limits:
+    """Return what may be sent by a server: what its provider takes, or less where an administrator allows less."""
+    provider = get_providers().get(server.provider)
+    allowed = astuple(provider.limits if provider else Limits())
+    lowered = (getattr(server, name) for name in servers.LIMITS)
+    numbers = ([one for one in both if one is not None] for both in zip(allowed, lowered, strict=True))
+    return Limits(*(min(some, default=None) for some in numbers))
 
 
 def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
@@ -92,7 +96,7 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
 
     What the run itself has claimed before and not tried doesn't count.
     """
-    limits = mail_servers.limits(server.provider, *server.lowered_limits)
+    limits = limits_of(server)
     if limits == Limits():
         return Allowance()
     if limits.connections is not None and _connections(session, server.id, run) >= limits.connections:
@@ -108,11 +112,12 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
 def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
     """Return the limit that what is due waits for, if it does: in several routes, the one that ends first."""
     rows = session.execute(_SERVERS.where(circuit_breaker.unpaused(now))).all()
-    limited = {server_id: mail_servers.limits(provider, *lowered) for server_id, _, _, provider, *lowered in rows}
-    if all(one == Limits() for one in limited.values()):
+    limits = {row.id: limits_of(row) for row in rows}
+    if all(one == Limits() for one in limits.values()):
         return None
-    windows = {server_id: _windows(session, server_id, one, now, "") for server_id, one in limited.items()}
-    routes = routing.routes_by(session, (Binding(server_id, *bound[:2]) for server_id, *bound in rows))
+    windows = {server_id: _windows(session, server_id, one, now, "") for server_id, one in limits.items()}
+    bindings = (Binding(row.id, row.for_domains, row.for_applications) for row in rows)
+    routes = routing.routes_by(session, bindings)
     found = (_limit_of(session, route, windows, now) for route in routes)
     return min((one for one in found if one), key=lambda one: one.until, default=None)
 
