@@ -56,9 +56,9 @@ def move(session: Session, server_id: int, up: bool) -> None:
 def delete(session: Session, server_id: int, version: int | None = None) -> MailServer:
     """Delete a server or draft with its access token, and with it the draft of changes to it. Return it.
 
-    The first fallback takes the place of the primary, and what waits is tried at once. Raises StaleVersion, NotFound,
-    SetInFile if the settings file sets it, and CannotBeFirst if that fallback is only for certain senders or
-    applications.
+    The first fallback for all email takes the place of the primary, and what waits is tried at once. Raises
+    StaleVersion, NotFound, SetInFile if the settings file sets it, and CannotBeFirst if the servers that are left are
+    only for certain senders or applications.
     """
     server = find(session, server_id, version)
     if forbidden := servers.locked(session, server):
@@ -68,7 +68,7 @@ def delete(session: Session, server_id: int, version: int | None = None) -> Mail
     was_draft, left = server.is_draft, [one for one in servers.in_order(session) if one.id != server_id]
     remove(session, server)
     if not was_draft:
-        renumber(session, left)
+        renumber(session, general_first(left))
         signals.mail_server_saved.send(session=session)
     event = audit_events.MAIL_SERVER_DRAFT_DISCARDED if was_draft else audit_events.MAIL_SERVER_DELETED
     audit.record(session, event, provider=server.provider, server=server.name)
@@ -131,8 +131,8 @@ def use_in_order(session: Session, wanted: Sequence[MailServer]) -> None:
     """
     present, used = servers.in_order(session), [one for one in wanted if not one.is_draft]
     others = [one for one in present if one not in used]
-    first = next((one for one in used if not one.is_dedicated), None)
-    order = [first, *(one for one in used if one is not first)] if first else [*others, *used]
+    first = next_first(used)
+    order = general_first(used) if first else [*others, *used]
     if order == present:
         return
     for server in others if first else []:
@@ -145,6 +145,17 @@ def use_in_order(session: Session, wanted: Sequence[MailServer]) -> None:
         renumber(session, order)
         audit.record(session, audit_events.MAIL_SERVER_MOVED, provider=order[0].provider, server=order[0].name)
     signals.mail_server_saved.send(session=session)
+
+
+def next_first(servers_in_order: Iterable[MailServer]) -> MailServer | None:
+    """Return which of these servers, in order, would be the first: it has to be for all email."""
+    return next((one for one in servers_in_order if not one.is_dedicated), None)
+
+
+def general_first(order: Sequence[MailServer]) -> list[MailServer]:
+    """Return this order, with one that is for all email before all others, if there is one."""
+    first = next_first(order)
+    return sorted(order, key=lambda one: one is not first)
 
 
 def renumber(session: Session, order: Iterable[MailServer]) -> None:

@@ -123,6 +123,16 @@ def test_a_server_for_some_senders_is_never_the_first(two: Browser, row: Row) ->
     assert (row("Custom").position, row("Custom 2").position) == (0, 1)
 
 
+def test_the_first_server_for_all_email_takes_the_place_of_a_deleted_one(two: Browser, row: Row) -> None:
+    two.submit(f"{PAGE}/{row('Custom 2').id}/senders", for_domains="shop.example")
+    act(two, row("Custom"), action="copy")
+    act(two, row("Custom 3"), action="use")
+    page = two.get(f"{PAGE}/{row('Custom').id}/delete")
+    assert "All email goes through <bdi>Custom 3</bdi> from then on." in page.text
+    two.submit_on(page, "sure")
+    assert (row("Custom 3").position, row("Custom 2").position) == (0, 1)
+
+
 def test_deleting_the_one_in_use_lets_the_next_take_its_place(two: Browser, row: Row) -> None:
     page = two.get(f"{PAGE}/{row('Custom').id}/delete")
     assert "All email goes through <bdi>Custom 2</bdi> from then on." in page.text

@@ -99,8 +99,16 @@ def delete_server(server_id: int) -> Response | str:
     form = VersionedForm()
     form.show_version(server.version)
     if not form.validate_on_submit():
+        others = [one for one in used if one.id != server_id]
+        following = server_list.next_first(others)
         return render_template(
-            "mail/delete_server.html", form=form, server=server, used=used, draft=draft, back=url_of(server)
+            "mail/delete_server.html",
+            form=form,
+            server=server,
+            others=others,
+            following=following,
+            draft=draft,
+            back=url_of(server),
         )
     return _delete(server, form)
 
