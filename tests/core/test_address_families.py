@@ -58,6 +58,12 @@ def test_without_a_working_family_the_error_of_the_first_is_raised() -> None:
         take_first(routes)
 
 
+def test_only_a_family_that_this_machine_has_a_route_for_wastes_time() -> None:
+    # Linux has no route to a multicast address for TCP; nothing listens on port 1.
+    routes = connect_each(of(socket.AF_INET6, "ff0e::1", 1) + of(socket.AF_INET, "127.0.0.1", 1), 5)
+    assert [route.wastes_time for route in routes] == [False, True]
+
+
 def test_only_addresses_of_the_chosen_family_are_returned() -> None:
     for family, host in (("ipv4", "127.0.0.1"), ("ipv6", "::1")):
         assert [len(resolve_family(one, host, 25, 5)) for one in (family, "any")] == [1, 1]

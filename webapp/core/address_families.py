@@ -29,6 +29,11 @@ class Route:
     sock: socket.socket | None = field(default=None, compare=False)
 
     @property
+    def wastes_time(self) -> bool:
+        """Whether connecting fails, other than at once because this machine has no route, as without IPv6."""
+        return self.error is not None and self.error.errno not in NO_ROUTE
+
+    @property
     def described(self) -> str:
         """The family and how it went, in signs."""
         return f"{self.family} {'✕' if self.error else '✓'} {self.seconds * 1000:.0f} ms"

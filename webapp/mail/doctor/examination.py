@@ -149,9 +149,9 @@ class Examination:
 
     @property
     def broken_routes(self) -> Sequence[Route]:
-        """The address families that don't work while another does."""
+        """The address families with which connections waste time while another works."""
         works = any(route.error is None for route in self.routes)
-        return [route for route in self.routes if works and route.error is not None]
+        return [route for route in self.routes if works and route.wastes_time]
 
 
 @dataclass
