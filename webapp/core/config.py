@@ -83,8 +83,8 @@ class Config:
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
     name_servers: str = setting(
-        "IP addresses of the name servers for the deliverability check, separated by commas, perhaps with ports: "
-        "192.0.2.53:5353."
+        "IP addresses of the name servers for the deliverability check and the search for mail settings, separated by "
+        "commas, optionally with ports: 192.0.2.53:5353."
     )
     metrics_token: str = setting(
         "Token with which Prometheus may read /metrics, and /readyz in detail: at least 16 characters. "
@@ -93,14 +93,14 @@ class Config:
     )
     submission: str = setting(
         "Addresses on which applications hand in email by SMTP, separated by commas: 127.0.0.1:2525, or "
-        "smtps://0.0.0.0:465 where connections begin with TLS. Off without one."
+        "smtps://0.0.0.0:465 where connections begin with TLS. If it is empty, there is no SMTP server."
     )
-    submission_certificate: str = setting("File with the certificate for that (PEM, with its chain).")
-    submission_key: str = setting("File with its key (PEM), if that is another one.")
-    submission_max_size: str = setting("Largest email that is accepted there, in megabytes.", "25")
+    submission_certificate: str = setting("File with the SMTP server's certificate (PEM, with its chain).")
+    submission_key: str = setting("File with the certificate's key (PEM), if it isn't in the same file.")
+    submission_max_size: str = setting("Largest email that the SMTP server accepts, in megabytes.", "25")
     allow_private_hosts: str = setting(
         "'false' where administrators aren't operators: Mailroom then connects only to hosts on the internet, and to "
-        "mail servers only on their usual ports.",
+        "mail servers only on the usual mail ports.",
         "true",
     )
     rate_limits: str = setting("'on', or 'off' for load tests.", "on")
