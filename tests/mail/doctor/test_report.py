@@ -25,7 +25,7 @@ NAMES = ["ada.lovelace", "mailroom@example.org", "Mailroom", "eve@example.com"]
         "535 user Ada.Lovelace is unknown",
         "535 eve of example.com is unknown",
         "bWFpbHJvb21AZXhhbXBsZS5vcmc=",
-        "(eve'ada@example.com)",
+        "(lovelace.o'neil@example.com)",
         "Ädä\uff20example.com",
         "to=lovelace%2540example.net",
         "lovelace&#64;example.net",

@@ -18,7 +18,7 @@ from webapp.providers.registry import get_providers
 
 # What ends a local part, also as keyboards, URLs, HTML and quoted-printable write it; what can't be in one unquoted.
 _AT = re.compile("(@|\uff20|\ufe6b|%(?:25)?40|&#64;|&#x40;|=40(?=[a-z]))", re.IGNORECASE)
-_NOT_LOCAL = frozenset(" \t\n<>()[]:;,\"'\\")
+_NOT_LOCAL = frozenset(' \t\n<>()[]:;,"\\')
 # Long texts without a blank, as tokens, keys and identifiers are; and those of them that say something.
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=~-]{20,}")
 _NO_TOKEN = re.compile(r"(TLS|ECDHE|DHE)[_-][A-Z0-9_-]+|[a-z]+([_-][a-z]+)*|[A-Z]+([_-][A-Z]+)*")
