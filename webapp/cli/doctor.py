@@ -12,7 +12,8 @@ from webapp.cli.mail_server_options import named, server_option
 from webapp.cli.output import json_option, print_json
 from webapp.core.app_state import app_state
 from webapp.mail import servers
-from webapp.mail.deliverability.findings import Finding, Sender
+from webapp.mail.deliverability.findings import Finding
+from webapp.mail.deliverability.sender import Sender
 from webapp.mail.deliverability.service import check
 from webapp.mail.doctor.report import to_data, to_text
 from webapp.mail.models import MailServer

@@ -11,7 +11,8 @@ from flask import Flask
 
 from tests.support.dns_server import Fault, NameServer, Records
 from webapp.mail.deliverability import service
-from webapp.mail.deliverability.findings import Finding, Sender
+from webapp.mail.deliverability.findings import Finding
+from webapp.mail.deliverability.sender import Sender
 from webapp.providers.registry import get_providers
 
 Check = Callable[..., dict[str, Finding]]

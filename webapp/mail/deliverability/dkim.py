@@ -16,7 +16,8 @@ from webapp.core import formatting, i18n
 from webapp.core.hosts import is_within
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.resolver import Answer, LookupFailed, Resolver, or_failure
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
+from webapp.mail.deliverability.findings import Finding, Level, Record
+from webapp.mail.deliverability.sender import Sender
 from webapp.mail.deliverability.tags import read_tags
 
 # Names that many servers and services give their keys. There is no list of all.

@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 
 from webapp.core.resolver import Resolver
 from webapp.mail.deliverability.dkim import Key
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
+from webapp.mail.deliverability.findings import Finding, Level, Record
+from webapp.mail.deliverability.sender import Sender
 from webapp.mail.deliverability.tags import read_tags
 
 VERSION = "DMARC1"

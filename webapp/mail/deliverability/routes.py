@@ -10,7 +10,7 @@ from webapp.core import rate_limits
 from webapp.core.app_state import app_state
 from webapp.core.rate_limits import Limit
 from webapp.mail.deliverability import service
-from webapp.mail.deliverability.findings import Sender
+from webapp.mail.deliverability.sender import Sender
 from webapp.mail.service import find
 from webapp.providers.registry import get_providers
 from webapp.web.access import current_user

@@ -8,10 +8,11 @@ from flask_babel import gettext as _
 from webapp.core.hosts import parse_ip_address
 from webapp.core.name_servers import NameServer
 from webapp.core.resolver import LookupFailed, Resolver, or_failure
-from webapp.mail.deliverability import dkim, dmarc, hosts, senders, spf
+from webapp.mail.deliverability import dkim, dmarc, mx_and_ptr, send_as, spf
 from webapp.mail.deliverability.dkim import Key
 from webapp.mail.deliverability.dmarc import Policy
-from webapp.mail.deliverability.findings import Finding, Level, Sender, not_looked_up
+from webapp.mail.deliverability.findings import Finding, Level, not_looked_up
+from webapp.mail.deliverability.sender import Sender
 from webapp.providers import Provider
 
 # For everything, whatever the network does.
@@ -29,7 +30,7 @@ def check(sender: Sender, providers: Sequence[Provider], name_servers: Sequence[
 async def _check(sender: Sender, providers: Sequence[Provider], name_servers: Sequence[NameServer]) -> list[Finding]:
     owner = next((one for one in providers if one.dns and sender.domain in one.dns.domains), None)
     if owner is not None:
-        return [senders.of_foreign_domain(sender, owner), *senders.check(sender, None)]
+        return [send_as.of_foreign_domain(sender, owner), *send_as.check(sender, None)]
     if parse_ip_address(sender.domain.strip("[]")) or "." not in sender.domain:
         text = _(
             "%(domain)s is not a domain on the internet, so nobody else can check email from it.", domain=sender.domain
@@ -51,14 +52,14 @@ async def _check_domain(resolver: Resolver, sender: Sender) -> list[Finding]:
         _or_unknown("spf", spf.check(resolver, sender)),
         or_failure(dkim.keys(resolver, sender, sender.domain)),
         or_failure(dmarc.find(resolver, sender.domain)),
-        _or_unknown("mx", hosts.check_mx(resolver, sender.domain)),
-        hosts.check_reverse_names(resolver, sender),
+        _or_unknown("mx", mx_and_ptr.check_mx(resolver, sender.domain)),
+        mx_and_ptr.check_reverse_names(resolver, sender),
     )
     keys = (
         None if isinstance(found_keys, LookupFailed) else await _with_those_above(resolver, sender, found_keys, policy)
     )
     return [
-        *senders.check(sender, keys),
+        *send_as.check(sender, keys),
         found_spf,
         not_looked_up("dkim", found_keys) if isinstance(found_keys, LookupFailed) else dkim.check(sender, keys or ()),
         *_dmarc(sender, policy, found_spf, keys),

@@ -8,7 +8,8 @@ from webapp.core import i18n
 from webapp.core.hosts import IpAddress, is_public, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.resolver import LookupFailed, Resolver
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender
+from webapp.mail.deliverability.findings import Finding, Level, Record
+from webapp.mail.deliverability.sender import Sender
 from webapp.mail.deliverability.spf_record import with_term
 from webapp.mail.deliverability.spf_walk import MAX_HOSTS, MAX_LOOKUPS, MAX_VOIDS, SpfError, Walk, records
 

@@ -6,7 +6,8 @@ from flask_babel import gettext as _
 
 from webapp.core.email_addresses import comparison_key
 from webapp.mail.deliverability.dkim import Key
-from webapp.mail.deliverability.findings import Finding, Level, Sender
+from webapp.mail.deliverability.findings import Finding, Level
+from webapp.mail.deliverability.sender import Sender
 from webapp.providers import Provider
 
 

@@ -8,7 +8,8 @@ from webapp.core import formatting
 from webapp.core.hosts import IpAddress, parse_ip_address
 from webapp.core.resolver import LookupFailed, Resolver, reverse_name
 from webapp.mail.deliverability import spf
-from webapp.mail.deliverability.findings import Finding, Level, Record, Sender, not_looked_up
+from webapp.mail.deliverability.findings import Finding, Level, Record, not_looked_up
+from webapp.mail.deliverability.sender import Sender
 
 
 async def check_mx(resolver: Resolver, domain: str) -> Finding:
