@@ -51,7 +51,7 @@ def test_a_bad_change_is_undone_with_one_click(
     visitor.follow("Compare")
     assert visitor.sees("Revision 2:")
     visitor.press("Restore revision 1")
-    assert visitor.sees("Revision 1 is in use again.")
+    assert visitor.sees("Revision 1 is restored")
     until(lambda: mail_server.last.rcpt_to == [ADA])
     visitor.follow("Revisions")
     assert visitor.sees("Restored from revision 1")

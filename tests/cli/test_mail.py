@@ -116,7 +116,7 @@ def test_servers_are_added_ordered_named_and_deleted(mailroom: Command, inbox: I
         "Error: The first mail server is for all email. This one is only for certain senders or applications.\n",
     )
     mailroom("mail", "assign", "--server", "Spare", "--for-domain", "")
-    mailroom("mail", "use", "--server", "Spare")
+    assert mailroom("mail", "use", "--server", "Spare").stdout == "All email goes through Spare now.\n"
     mailroom("mail", "set", "--server", kept, "--timeout", "9", "--draft")
     mailroom("mail", "delete", "--server", "Custom", "--yes")
     servers = mailroom.json("mail", "list")
@@ -127,7 +127,7 @@ def test_a_revision_is_listed_and_restored(mailroom: Command, inbox: Inbox, pass
     mailroom("mail", "set", *settings_of(inbox), "--timeout", "7", "--password-file", password_file)
     mailroom("mail", "set", "--timeout", "8")
     assert "timeout" in mailroom("mail", "revisions").stdout.splitlines()[1]
-    assert mailroom("mail", "restore", "1").stdout.endswith("revision 1 is in use again.\n")
+    assert mailroom("mail", "restore", "1").stdout.endswith("revision 1 is restored.\n")
     newest = mailroom.json("mail", "revisions")[0]
     assert (newest["number"], newest["restored_from"], newest["settings"]["timeout"]) == (3, 1, 7)
     assert "There is no revision 9." in mailroom("mail", "restore", "9").stderr

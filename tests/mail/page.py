@@ -59,3 +59,8 @@ def error_at(answer: TestResponse, name: str) -> str:
     """Return the error beside a field."""
     found = re.search(rf'id="{name}-error">([^<]*)<', answer.text)
     return unescape(found[1]) if found else ""
+
+
+def dialog(page: TestResponse) -> str:
+    """Return the result of the test."""
+    return page.text.partition("<dialog")[2].partition("</dialog>")[0]

@@ -54,7 +54,7 @@ def restore(name: str | None, number: int, as_json: bool) -> None:
         raise click.ClickException("Its secrets can't be decrypted with the current secret key.") from error
     data = {"server": saved.server.name, "draft": saved.is_draft, "works_without_more": saved.can_work}
     draft = f"A new access token is needed: kept as the draft {saved.server.name}."
-    print_result(data, as_json, draft if saved.is_draft else f"{saved.server.name}: revision {number} is in use again.")
+    print_result(data, as_json, draft if saved.is_draft else f"{saved.server.name}: revision {number} is restored.")
 
 
 def _to_dict(revision: Revision, server: MailServer) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`mailroom mail`: which mail servers are used, in which order, and for what."""
 
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from webapp.mail import server_list, servers, service
 from webapp.mail.models import MailServer
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
+from webapp.mail.server_page.places import place_of
 
 HEADER = ("name", "use", "provider", "host", "last delivery (UTC)", "failing since (UTC)")
 
@@ -55,7 +57,7 @@ def copy(name: str | None, as_json: bool) -> None:
     _change(
         name,
         as_json,
-        "a draft, in use once you use it",
+        lambda one: f"{one.name}: a draft. To use it: `mailroom mail use --server {quote(one.name)}`.",
         lambda session, one: service.copy(session, one.id, COMMAND_LINE),
     )
 
@@ -66,7 +68,7 @@ def copy(name: str | None, as_json: bool) -> None:
 @with_appcontext
 def use(name: str, as_json: bool) -> None:
     """Put a draft to use, or make a fallback the first one."""
-    _change(name, as_json, "in use", lambda session, one: service.use(session, one.id, COMMAND_LINE).server)
+    _change(name, as_json, place_of, lambda session, one: service.use(session, one.id, COMMAND_LINE).server)
 
 
 @click.command()
@@ -79,12 +81,11 @@ def move(name: str, direction: str, as_json: bool) -> None:
 
     def change(session: Session, server: MailServer) -> MailServer:
         try:
-            server_list.move(session, server.id, up=direction == "up")
+            return server_list.move(session, server.id, up=direction == "up")
         except NotFound as error:
             raise click.ClickException("This is a draft. Use it first: `mailroom mail use`.") from error
-        return server
 
-    _change(name, as_json, f"moved {direction}", change)
+    _change(name, as_json, place_of, change)
 
 
 @click.command()
@@ -96,7 +97,9 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     """Delete a mail server or draft, with its secrets and its access token."""
     if not yes:
         click.confirm(f"Delete the mail server {name}? This can't be undone.", abort=True, err=True)
-    _change(name, as_json, "deleted", lambda session, one: server_list.delete(session, one.id))
+    _change(
+        name, as_json, lambda one: f"{one.name}: deleted.", lambda session, one: server_list.delete(session, one.id)
+    )
 
 
 @click.command()
@@ -123,15 +126,20 @@ def assign(name: str | None, as_json: bool, new_name: str | None, **given: tuple
         wanted = (form.for_domains.data or [], form.for_applications.data or [])
         return server_list.assign(session, server.id, form.name.data, *wanted)
 
-    _change(name, as_json, "changed", change)
+    _change(name, as_json, lambda one: f"{one.name}: changed.", change)
 
 
-def _change(name: str | None, as_json: bool, done: str, change: Callable[[Session, MailServer], MailServer]) -> None:
+def _change(
+    name: str | None,
+    as_json: bool,
+    done: Callable[[MailServer], str],
+    change: Callable[[Session, MailServer], MailServer],
+) -> None:
     """Change a mail server, and say what was done to which."""
     with changed_database() as database, database.transaction() as session, explained():
         changed = change(session, find(session, name))
-        data = server_to_dict(changed)
-    print_result(data, as_json, f"{data['name']}: {done}.")
+        data, text = server_to_dict(changed), done(changed)
+    print_result(data, as_json, text)
 
 
 def _row(server: MailServer, names: dict[int, str], sent: deliveries.Deliveries) -> tuple[Any, ...]:

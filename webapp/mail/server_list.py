@@ -41,8 +41,11 @@ def find(session: Session, server_id: int, version: int | None = None) -> MailSe
     return server
 
 
-def move(session: Session, server_id: int, up: bool) -> None:
-    """Move a server that is used up or down by one place; at the end it stays. Raises NotFound or CannotBeFirst."""
+def move(session: Session, server_id: int, up: bool) -> MailServer:
+    """Move a server that is used up or down by one place; at the end it stays. Return it.
+
+    Raises NotFound, CannotBeFirst, and SetInFile if the settings file sets the order.
+    """
     server = find(session, server_id)
     order = servers.in_order(session)
     if server.position is None:
@@ -51,6 +54,7 @@ def move(session: Session, server_id: int, up: bool) -> None:
     if 0 <= other < len(order):
         order.insert(other, order.pop(server.position))
         reorder(session, order, server)
+    return server
 
 
 def delete(session: Session, server_id: int, version: int | None = None) -> MailServer:

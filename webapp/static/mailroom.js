@@ -135,6 +135,8 @@ function returnToPlace() {
 for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.close();
   returnToPlace();
+  // After a save, which isn't to be repeated by reloading.
+  if (dialog.dataset.url) history.replaceState(null, "", dialog.dataset.url);
   // With the focus on the dialog itself, screen readers read it from its heading on.
   dialog.autofocus = true;
   dialog.showModal();

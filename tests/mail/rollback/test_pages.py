@@ -23,7 +23,7 @@ def test_a_revision_is_restored_after_its_differences_were_shown(
     page = administrator.get(f"{revisions}/1/restore")
     assert "smtp.other.example" in page.text
     assert "second-password" not in page.text
-    assert "Revision 1 is in use again." in administrator.submit_on(page, "restore").text
+    assert "Revision 1 is restored" in administrator.submit_on(page, "restore").text
     assert (saved(state).host, password(state)) == ("smtp.example.org", "first-password")
 
 

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from werkzeug.test import TestResponse
 
-from tests.mail.page import PAGE, custom, draft_page, error_at, password, saved, shown
+from tests.mail.page import PAGE, custom, dialog, draft_page, error_at, password, saved, shown
 from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
@@ -18,11 +17,6 @@ from webapp.mail import servers
 pytestmark = pytest.mark.one_database
 IS_DRAFT = "The settings below are a draft"
 USE = ">Use this server</button>"
-
-
-def dialog(page: TestResponse) -> str:
-    """Return the result of the test."""
-    return page.text.partition("<dialog")[2].partition("</dialog>")[0]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.mail.page import PAGE, custom, error_at
+from tests.mail.page import PAGE, custom, dialog, error_at
 from tests.support.applications import add_application
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
@@ -75,16 +75,22 @@ def test_test_and_use_uses_only_what_passed(administrator: Browser, row: Row, in
     page = administrator.submit(PAGE, "test_and_use", timeout="17", test_recipient="eve@people.example")
     assert [mail["To"] for mail in inbox.messages] == ["eve@people.example"]
     assert "The test email is on its way" in page.text
-    assert "Saved and in use." in page.text
+    assert "Saved and in use." in dialog(page)
     assert row("Custom").timeout == 17
 
 
 def test_the_order_is_changed_and_the_first_is_the_one_in_use(two: Browser, row: Row) -> None:
-    act(two, row("Custom 2"), "move", up="1")
+    page = act(two, row("Custom 2"), "move", up="1")
+    assert "All email goes through Custom 2 now." in page.text
     assert (row("Custom 2").position, row("Custom").position) == (0, 1)
     assert 'value="smtp.second.example"' in two.get(PAGE).text
-    act(two, row("Custom"), "use")
+    assert "All email goes through Custom now." in act(two, row("Custom 2"), "move", down="1").text
     assert row("Custom").position == 0
+
+
+def test_a_draft_that_is_used_from_the_list_is_the_last_fallback(two: Browser, row: Row) -> None:
+    act(two, row("Custom"), "copy")
+    assert "Custom 3 is fallback 2 now." in act(two, row("Custom 3"), "use").text
 
 
 def test_a_copy_is_a_draft_with_the_same_secret(two: Browser, row: Row, state: AppState) -> None:

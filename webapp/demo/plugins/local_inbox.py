@@ -13,7 +13,7 @@ def register_smtp_provider() -> Provider:
     port = int(os.environ.get(PORT_VARIABLE, "8025"))
     return Provider(
         key="local_inbox",
-        label=_("Local inbox"),
+        label=_("Demo inbox"),
         needs=_("Part of this demo: catches every email, no matter who it's addressed to."),
         connection=Connection(host="127.0.0.1", port=port, security="none"),
         authentication=[Password(username="mailroom")],

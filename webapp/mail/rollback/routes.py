@@ -81,7 +81,7 @@ def _restore(server_id: int, number: int, form: VersionedForm) -> Saved | None:
         if saved.is_draft:
             flash(_("These settings need a new access token. They are a draft until it is generated."), "warning")
         else:
-            flash(_("Revision %(number)s is in use again.", number=number), "success")
+            flash(_("Revision %(number)s is restored, and what waits is tried now.", number=number), "success")
         return saved
     return None
 

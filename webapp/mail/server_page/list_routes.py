@@ -14,6 +14,7 @@ from webapp.mail.models import MailServer
 from webapp.mail.server_list import CannotBeFirst, NameTaken
 from webapp.mail.server_page import deliveries
 from webapp.mail.server_page.assign_form import AssignForm
+from webapp.mail.server_page.places import place_of
 from webapp.mail.server_page.routes import CANNOT_BE_FIRST, blueprint, url_of
 from webapp.mail.service import CannotWork
 from webapp.providers import Failure
@@ -67,7 +68,11 @@ def move_server(server_id: int) -> Response:
     """Move a server that is used up or down."""
     try:
         with app_state().database.transaction() as session:
-            server_list.move(session, server_id, up="up" in request.form)
+            former = servers.primary(session)
+            moved = server_list.move(session, server_id, up="up" in request.form)
+            first = servers.primary(session)
+            text = place_of(moved if first is None or first is former else first)
+        flash(text, "success")
     except CannotBeFirst:
         flash(CANNOT_BE_FIRST, "warning")
     return redirect(url_for("mail.list_servers"), 303)
@@ -78,8 +83,10 @@ def use_server(server_id: int) -> Response:
     """Put a draft to use as it is saved."""
     try:
         with app_state().database.transaction() as session:
-            service.use(session, server_id, current_user.email)
-        flash(_("In use."), "success")
+            used = service.use(session, server_id, current_user.email).server
+            is_change = used.id != server_id
+            text = _("%(server)s uses these settings now.", server=used.name) if is_change else place_of(used)
+        flash(text, "success")
     except CannotWork:
         flash(_("This draft can't be used yet: it has no access token, or its plugin is missing."), "warning")
     except CannotBeFirst:

@@ -144,7 +144,7 @@ def _answer(server_id: int | None) -> Response:
         return _page(state, state.as_posted())
     done = save_posted(state, keep_draft="keep_draft" in request.form)
     if isinstance(done, Saved):
-        _flash_saved(done)
+        flash(*_said_of(done))
         return redirect(url_of(done.server))
     return done
 
@@ -189,9 +189,9 @@ def _use_tested(state: FormState, test: Examination) -> FlaskResponse:
         return cast(FlaskResponse, done)
     if done.is_draft:
         done = _use_with_token(done)
-    _flash_saved(done)
+    text, _category = _said_of(done)
     state = FormState.from_request(done.server.id)
-    return _page(state, state.as_saved(), test)
+    return _page(state, state.as_saved(), test, said=text)
 
 
 def _use_with_token(draft: Saved) -> Saved:
@@ -211,27 +211,27 @@ def _use_with_token(draft: Saved) -> Saved:
     return draft
 
 
-def _flash_saved(done: Saved) -> None:
+def _said_of(done: Saved) -> tuple[str, str]:
+    """Return what is said of a save, and its category."""
     if done.is_draft and done.discarded_grant:
         text = _("Saved as a draft. Its access token was discarded, because it was generated for other settings.")
-        flash(text, "warning")
-    elif done.is_draft:
-        flash(_("Saved as a draft."), "info")
-    elif done.discarded_grant:
-        flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
-    elif not done.can_work:
-        flash(_("Saved. It will be used once the access token is generated."), "info")
-    elif done.unchanged:
-        flash(_("Nothing was changed."), "info")
-    elif done.server.position != servers.PRIMARY:
-        flash(_("Saved. Email goes through this server when those before it fail."), "success")
-    elif request.form.get("save") == "tested" or "test_and_use" in request.form:
-        flash(_("Saved and in use."), "success")
-    else:
-        flash(_("Saved and in use. Send a test email to check that it works."), "success")
+        return text, "warning"
+    if done.is_draft:
+        return _("Saved as a draft."), "info"
+    if done.discarded_grant:
+        return _("Saved. The access token was discarded, because it was generated for other settings."), "warning"
+    if not done.can_work:
+        return _("Saved. It will be used once the access token is generated."), "info"
+    if done.unchanged:
+        return _("Nothing was changed."), "info"
+    if done.server.position != servers.PRIMARY:
+        return _("Saved. Email goes through this server when those before it fail."), "success"
+    if request.form.get("save") == "tested" or "test_and_use" in request.form:
+        return _("Saved and in use."), "success"
+    return _("Saved and in use. Send a test email to check that it works."), "success"
 
 
-def _page(state: FormState, result: FormResult, test: Examination | None = None) -> FlaskResponse:
+def _page(state: FormState, result: FormResult, test: Examination | None = None, said: str = "") -> FlaskResponse:
     if not result.form.test_recipient.data:
         result.form.test_recipient.data = current_user.email
     first = state.saved is None and state.primary is None
@@ -246,6 +246,7 @@ def _page(state: FormState, result: FormResult, test: Examination | None = None)
         form_url=form_url,
         describe_failure=describe,
         replaced_url=replaced_url,
+        said=said,
         **context,
     )
     return allow_form_targets(make_response(page), form_targets(result.form.chosen))
