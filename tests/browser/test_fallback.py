@@ -58,7 +58,7 @@ def test_email_goes_by_the_fallback_until_the_first_server_is_back(
     _try_now(inside)
     until(lambda: bool(_states(inside).troubles))
     visitor.open(site.url)
-    assert visitor.sees("Email goes through Spare.")
+    assert visitor.sees("Its email goes through Spare.")
     assert visitor.sees("Main has been failing since")
     visitor.open(f"{site.url}/outbox")
     visitor.follow("eve@people.example")
@@ -68,7 +68,7 @@ def test_email_goes_by_the_fallback_until_the_first_server_is_back(
     _try_now(inside)
     until(lambda: _states(inside).servers[0].failure is None)
     visitor.open(site.url)
-    assert not visitor.sees("Email goes through Spare.")
+    assert not visitor.sees("Its email goes through Spare.")
     _send(inside, "max@people.example")
     until(lambda: "max@people.example" in [str(one["To"]) for one in main.messages])
     assert visitor.complaints == []

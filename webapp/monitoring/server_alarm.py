@@ -22,13 +22,13 @@ EMAILS = {IN_TROUBLE.name: "mail_server_in_trouble", WELL.name: "mail_server_wel
 
 def announce(_sender: object, session: Session, trouble: ServerTrouble, sent_by: str) -> None:
     """Announce that a server is in trouble; receives `server_in_trouble`."""
-    _tell(session, trouble, IN_TROUBLE, "The mail server {} is failing. Email goes through {}.", sent_by)
+    _tell(session, trouble, IN_TROUBLE, "The mail server {} is failing. Its email goes through {}.", sent_by)
 
 
 def announce_end(_sender: object, session: Session, trouble: ServerTrouble) -> None:
     """Announce that a server works again; receives `server_well`."""
     sender = server_states(session).sends_for(trouble.mail_server_id)
-    text, by = "The mail server {} works again. Email goes through {}.", sender.name if sender else ""
+    text, by = "The mail server {} works again. Its email goes through {}.", sender.name if sender else ""
     _tell(session, trouble, WELL, text, by, until=clock.now().isoformat())
 
 
