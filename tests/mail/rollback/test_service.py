@@ -163,7 +163,7 @@ def test_mailroom_goes_back_although_another_server_sends(
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("case", ["not wanted", "one failure", "restored"])
+@pytest.mark.parametrize("case", ["not wanted", "one failure", "less encryption", "restored"])
 def test_mailroom_leaves_settings_alone(working: GrantOwner, send: Send, case: str) -> None:
     if case == "one failure":
         working.save(**BY_ITSELF, port=CLOSED)
@@ -171,6 +171,8 @@ def test_mailroom_leaves_settings_alone(working: GrantOwner, send: Send, case: s
         jobs.roll_back(clock.now())
     elif case == "not wanted":
         fail_twice(working, send, goes_back=False)
+    elif case == "less encryption":
+        fail_twice(working, send, security="starttls")
     else:
         working.save(**BY_ITSELF, port=CLOSED)
         working.save(**BY_ITSELF, port=revisions_of(working)[0].values["port"])

@@ -92,7 +92,11 @@ def _mark_as_failing(session: Session, server_id: int, number: int, failure: Fai
 
 
 def _rollback_to(session: Session, revision: Revision) -> int | None:
-    """Return the revision to go back to: the last before that worked, unless email failed with it in the end, too."""
+    """Return the revision to go back to: the last before that worked, unless email failed with it in the end, too.
+
+    There is none without encryption where there is encryption now: blocking it in the network would then be enough to
+    read email and passwords.
+    """
     if revision.worked_at is not None:
         return None
     before = (
@@ -107,5 +111,7 @@ def _rollback_to(session: Session, revision: Revision) -> int | None:
     )
     found = session.scalar(before)
     if found is None or found.failures or found.number == revision.restored_from:
+        return None
+    if found.values["security"] == "none" != revision.values["security"]:
         return None
     return found.number
