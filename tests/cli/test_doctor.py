@@ -1,10 +1,12 @@
 """`mailroom doctor`."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.faulty_certificates import Company, fault
 from tests.support.inbox import PASSWORD, Inbox
 from tests.support.scripted import ScriptedServer
 
@@ -40,3 +42,17 @@ def test_a_server_is_chosen_by_name_and_its_failure_explained(
     assert "535 5.7.8 Bad credentials" in shared
     assert "mailroom@" not in shared
     assert "There is no mail server named nobody." in mailroom("doctor", "--server", "nobody").stderr
+
+
+def test_a_certificate_that_is_not_trusted_is_offered_as_a_command(
+    mailroom: Command, inbox: Inbox, tmp_path: Path
+) -> None:
+    company = Company(tmp_path, fault(sends_authority=True))
+    with ScriptedServer(tls="starttls", certificate=company.context()) as server:
+        mailroom("mail", "set", "--port", str(server.port), "--password-stdin", stdin=f"{PASSWORD}\n")
+        shown = mailroom("doctor").stdout
+        pem = shown.partition("mailroom mail set --trusted-certificates-file - <<'END'\n")[2].partition("END\n")[0]
+        (tmp_path / "password").write_text(PASSWORD)
+        trust = ("--trusted-certificates-file", "-", "--password-file", str(tmp_path / "password"))
+        assert mailroom("mail", "set", *trust, stdin=pem).exit_code == 0
+        assert mailroom("doctor").exit_code == 0

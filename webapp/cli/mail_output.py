@@ -20,8 +20,19 @@ from webapp.mail.models import Grant, MailServer
 from webapp.mail.round_trips.service import RESULTS
 from webapp.mail.servers import COLUMNS, TRUST
 from webapp.mail.transcript import stage_label
+from webapp.mail.trust.service import OfferKind, Presented
 from webapp.outbox.status import Flow
 from webapp.settings.context import general_settings
+
+# What the meaning of a failure is called if it isn't sure.
+HEDGES = {"medium": "Probably", "low": "Perhaps"}
+# What can be done about a certificate that isn't accepted.
+OFFERS = {
+    OfferKind.HOST: "The certificate is for another host, which works:",
+    OfferKind.MACHINE: "This machine trusts the new certificate, so it needn't be pinned:",
+    OfferKind.AUTHORITY: "If the administrator confirms its fingerprint, trust the authority, for this server only:",
+    OfferKind.CERTIFICATE: "If the administrator confirms its fingerprint, trust only the server's own certificate:",
+}
 
 
 def server_to_dict(server: MailServer) -> dict[str, Any]:
@@ -117,18 +128,18 @@ def print_examination(found: Examination, command: str) -> None:
     print_fields(
         [
             ("Failed at", stage_label(found.stage) if found.stage else ""),
-            ("The server's words" if found.reply else "Error", found.error),
-            ("Meaning", diagnosis.get("cause")),
+            ("Server reply" if found.reply else "Error", found.error),
+            (
+                HEDGES.get(diagnosis.get("confidence") or "", "Meaning"),
+                " ".join([diagnosis.get("cause", ""), *diagnosis.get("evidence", ())]),
+            ),
             ("What to do", "\n".join(diagnosis.get("steps", ()))),
             ("More", diagnosis.get("help_url")),
             ("This works" if found.fix.verified else "Try", f"{command} {fix}" if fix else ""),
         ]
     )
-    if found.certificates:
-        click.echo("\nThe server's certificates:")
-        rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in found.certificates]
-        print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
-        click.echo(f"To trust one: {command} --trusted-certificates-file or --pinned-certificate-file, as PEM.")
+    if found.presented:
+        _print_presented(found.presented, command)
     if found.tried:
         tried = [(in_a_line(one.connection), outcome(one).partition("\n")[0] or "works") for one in found.tried]
         click.echo("\nWhat was tried:")
@@ -137,6 +148,21 @@ def print_examination(found: Examination, command: str) -> None:
         click.echo("\nThe conversation:")
     for line in found.lines:
         click.echo(f"{line.mark} {one_line(line.text)}")
+
+
+def _print_presented(presented: Presented, command: str) -> None:
+    click.echo("\nThe server's certificates:")
+    rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in presented.certificates]
+    print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
+    for offer in presented.offers:
+        name, value = next(((name, value) for name, value in offer.values.items() if value), ("pinned_certificate", ""))
+        if name in TRUST:
+            given = (
+                f"{option(name)}-file - <<'END'\n{value.strip()}\nEND" if value else f"{option(name)}-file /dev/null"
+            )
+        else:
+            given = f"{option(name)} {quote(value)}"
+        click.echo(f"\n{OFFERS[offer.kind]}\n{command} {given}")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -13,8 +13,8 @@ TRUST_IT = _(
 ADD_IT = _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom.")
 # Of mail servers, what is trusted is a setting of theirs.
 TRUST_HERE = _(
-    "If the server is your own or your company's, trust its certificate for this server only. The result of a test "
-    "email or a check shows its fingerprint and lets you."
+    "If the server is your own or your company's, trust its certificate for this server only: a check on the page of "
+    "the mail server shows it, with buttons for that."
 )
 # Codes of faults that trust doesn't fix.
 NEEDS_RENEWAL = frozenset({"certificate_expired", "certificate_not_yet_valid"})

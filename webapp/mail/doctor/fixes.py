@@ -60,10 +60,10 @@ def explain_fix(diagnosis: Diagnosis, fix: Fix, attempts: Sequence[Attempt]) -> 
     where = {"port": seen.port, "security": SECURITY_NAMES.get(seen.security, seen.security)}
     if seen.works:
         answers = _("A mail server answers on port %(port)s with %(security)s.", **where)
-        return replace(diagnosis, cause=answers, steps=(), evidence=[diagnosis.cause])
+        return replace(diagnosis, cause=answers, steps=(), evidence=())
     answers = _("A server answers on port %(port)s with %(security)s, but its certificate isn't trusted.", **where)
     shown_next = _("The next check shows the certificate. No password is sent before it is trusted.")
-    return replace(diagnosis, cause=answers, steps=(), evidence=[diagnosis.cause, shown_next])
+    return replace(diagnosis, cause=answers, steps=(), evidence=[shown_next])
 
 
 def _best(attempts: Sequence[Attempt], failure: Failure) -> Found:

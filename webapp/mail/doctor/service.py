@@ -10,6 +10,7 @@ from webapp.core.app_state import app_state
 from webapp.core.deadlines import Deadline
 from webapp.mail import audit_events, signals, transport_settings
 from webapp.mail.compose import compose
+from webapp.mail.diagnosis.certificate_rules import TRUST_HERE
 from webapp.mail.diagnosis.port_rules import diagnose_port, diagnose_ports
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.doctor.examination import Attempt, Examination, Progress
@@ -130,6 +131,9 @@ def _explained(
     diagnosis = diagnose_ports(diagnosis, failure, [one.failure for one in attempts])
     diagnosis = explain_fix(diagnosis, fix, attempts)
     presented = trust.look(settings, failure, deadline)
+    if presented and presented.offers:
+        # They say it, with a button.
+        diagnosis = replace(diagnosis, steps=[one for one in diagnosis.steps if one != TRUST_HERE])
     return replace(
         examination, seconds=progress.seconds, diagnosis=diagnosis, fix=fix, attempts=attempts, presented=presented
     )
