@@ -173,7 +173,7 @@ def test_a_general_server_that_works_again_has_the_messages_of_dedicated_ones_se
 
 
 @pytest.mark.one_database
-def test_a_lane_whose_servers_failed_is_tried_again_by_a_run_that_goes_on_with_others(
+def test_a_route_whose_servers_failed_is_tried_again_by_a_run_that_goes_on_with_others(
     enqueue: Enqueue,
     hand_in: HandIn,
     app: Flask,
