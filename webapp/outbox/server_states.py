@@ -5,20 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from webapp.mail.models import MailServer
 from webapp.outbox.models import ServerTrouble
 from webapp.providers import Failure
 
-_TROUBLE = ("since", "announced_at", "stage", "code", "params", "reply")
 _SERVERS = (
     select(
-        *(getattr(MailServer, name) for name in ("id", "name", "for_domains", "for_applications")),
-        *(getattr(ServerTrouble, name) for name in _TROUBLE),
+        MailServer.id,
+        MailServer.name,
+        MailServer.for_domains,
+        MailServer.for_applications,
+        ServerTrouble.since,
+        ServerTrouble.announced_at,
+        ServerTrouble.stage,
+        ServerTrouble.code,
+        ServerTrouble.params,
+        ServerTrouble.reply,
     )
     .outerjoin(ServerTrouble, ServerTrouble.mail_server_id == MailServer.id)
     .where(MailServer.position.is_not(None))
@@ -80,19 +86,18 @@ class ServerStates:
 
 def server_states(session: Session | Connection) -> ServerStates:
     """Return the states, from one query of small tables."""
-    rows = session.execute(_SERVERS).all()
     states: list[ServerState] = []
-    for row in rows:
+    has_sender = False
+    for row in session.execute(_SERVERS):
         failure = Failure(row.stage, row.code, row.params, row.reply) if row.stage is not None else None
-        has_sender = any(one.duty is Duty.SENDS for one in states)
-        duty = _duty(row, failure is not None, has_sender)
         bound_to = frozenset([*row.for_domains, *row.for_applications])
+        duty = _duty(bool(bound_to), failure is not None, has_sender)
+        has_sender |= duty is Duty.SENDS
         states.append(ServerState(row.id, row.name, duty, bound_to, row.since, failure, row.announced_at is not None))
     return ServerStates(states)
 
 
-def _duty(row: Row[Any], is_in_trouble: bool, has_sender: bool) -> Duty:
-    is_dedicated = row.for_domains or row.for_applications
+def _duty(is_dedicated: bool, is_in_trouble: bool, has_sender: bool) -> Duty:
     if has_sender and not is_dedicated:
         return Duty.STANDS_IN
     if is_in_trouble:
