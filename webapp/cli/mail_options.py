@@ -33,9 +33,9 @@ HELP = {
     "proxy_host": "Host of the proxy.",
     "proxy_port": "Port of the proxy.",
     "proxy_username": "User name at the proxy.",
-    "limit_per_minute": "At most so many emails a minute.",
-    "limit_per_day": "At most so many emails in 24 hours.",
-    "limit_connections": "At most so many connections at once.",
+    "limit_per_minute": "Maximum emails per minute.",
+    "limit_per_day": "Maximum emails in 24 hours.",
+    "limit_connections": "Maximum connections at once.",
     "goes_back": "If email fails after a change, restore the settings that worked.",
 }
 # The fields that are boxes to tick.

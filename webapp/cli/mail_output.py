@@ -92,7 +92,7 @@ def _fingerprints(pem: str) -> str:
 
 
 def setting(name: str | None) -> str:
-    """Return the beginning of the command that changes this server, or the one in use."""
+    """Return the beginning of the command that changes this server, or the first one."""
     return f"mailroom mail set --server {quote(name)}" if name else "mailroom mail set"
 
 

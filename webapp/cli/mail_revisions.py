@@ -1,4 +1,4 @@
-"""`mailroom mail revisions`, `restore`: what was put to use of a mail server, and one of these again."""
+"""`mailroom mail revisions`, `restore`: the earlier settings of a mail server, and using them again."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ HEADER = ("number", "saved (UTC)", "by", "worked since (UTC)", "changed")
 @json_option
 @with_appcontext
 def revisions(name: str | None, as_json: bool) -> None:
-    """List what was put to use of a mail server, the newest first: who changed which fields, and when."""
+    """List the revisions of a mail server, newest first: who changed which fields, and when."""
     with open_database() as database, database.read() as session:
         server = find(session, name)
         found = service.of_server(session, server.id)

@@ -27,7 +27,7 @@ this_server_option = click.option("--server", "name", metavar="NAME", required=T
 
 
 def find(session: Session, name: str | None) -> MailServer:
-    """Return the server of this name, or the one in use. Raises ClickException."""
+    """Return the server of this name, or the first one. Raises ClickException."""
     server = servers.primary(session) if name is None else servers.by_name(session, name)
     if server is None and name is None:
         raise click.ClickException("No mail server is set up. Use `mailroom mail set`.")

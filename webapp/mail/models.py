@@ -90,7 +90,7 @@ class MailServer(Base):
     certificate_seen_at: Mapped[datetime | None]
     # Whether Mailroom restores the settings that worked if email fails after a change.
     goes_back: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # The number of the revision in use; 0 as long as nothing was put to use.
+    # The number of the revision in use; 0 as long as none has taken effect.
     revision: Mapped[int] = mapped_column(default=0, server_default="0")
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")

@@ -94,8 +94,8 @@ class TranscriptLine:
 class Transcript:
     """The stages so far, and what both sides said.
 
-    That is kept as it was said, in memory, as a message that is sent needs no words. It can only be read without the
-    secrets, also those that became known later.
+    Lines are kept in memory as they were said, as those of a message that is sent are never read. Reading them removes
+    all secrets, including those that became known later.
     """
 
     def __init__(self, redactor: Redactor | None = None) -> None:

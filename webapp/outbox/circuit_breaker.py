@@ -1,7 +1,7 @@
 """Which mail servers are in trouble, so that others send in their place, and when they are tried again.
 
 A server gets a row when it fails and another one may send. While it is paused, nothing is sent by it. A job connects to
-those whose trouble was there; one that failed at a message is tried with a message once its pause is over.
+those that failed to connect or to sign in; one that refused a message is tried with a message once its pause is over.
 """
 
 from datetime import datetime, timedelta

@@ -166,7 +166,7 @@ class Connections:
 class ReusableConnection:
     """The connection that one run uses from message to message. Use it as a context manager, which gives it back.
 
-    Opened for another server, it gives that of the one before back, and gets it again when it is asked for it.
+    When it is opened for another server, the connection to the previous one goes back to the pool.
     """
 
     def __init__(self, connections: Connections) -> None:

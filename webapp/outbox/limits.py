@@ -62,7 +62,7 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many messages may be claimed now, and of how many bulk ones may be a part; None is any number.
+    """How many messages may be claimed now, and how many of them may be bulk ones; None is any number.
 
     `ends_the_day` says that the limit of a day is reached, at least by bulk ones: another server had better send.
     """

@@ -21,9 +21,9 @@ _OF_APPLICATIONS = {name: f"{name} IS NOT NULL" for name in ("submission_id", "a
 class MessageState(StrEnum):
     """The state of a message.
 
-    QUEUED waits for `next_attempt_at`. SENDING is claimed until `lease_expires_at` and is queued again
-    after it. The others are final. CANCELLED means that nobody wants it any more. UNCERTAIN means that it may have
-    arrived, once or twice.
+    QUEUED waits for `next_attempt_at`. SENDING is claimed until `lease_expires_at` and is queued again after it. The
+    others are final. CANCELLED means that it is no longer needed, or that somebody or a setting forbids it. UNCERTAIN
+    means that it may have arrived, once or twice.
     """
 
     QUEUED = "queued"
@@ -221,7 +221,7 @@ class Attempt(Base):
 class ServerTrouble(Base):
     """A mail server that failed and has not been seen to work since; `retry_at` is when it is tried again.
 
-    Only one beside which another may send gets a row. `failures` counts its tries in a row.
+    Only a server that another one can stand in for gets a row. `failures` counts its tries in a row.
     """
 
     __tablename__ = "server_troubles"

@@ -38,8 +38,8 @@ log = structlog.get_logger(__name__)
 class Followed:
     """What followed from a failure.
 
-    Either this message goes on, by the first of these `servers` in an attempt with this `number`, or others may. The
-    server that failed may be paused.
+    The message is tried by the first of these `servers` next, in the attempt with this `number`. If there are none,
+    `others_go_on` says whether other messages are sent now. `is_paused` is about the server that failed.
     """
 
     others_go_on: bool = True

@@ -63,7 +63,7 @@ class ServerState:
 
 @dataclass(frozen=True)
 class ServerStates:
-    """The states of all servers that are used, in order, and which one sends what is general, if one is well."""
+    """The states of all servers that are used, in order, and which one sends general email, if any works."""
 
     servers: Sequence[ServerState]
 

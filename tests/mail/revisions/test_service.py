@@ -1,4 +1,4 @@
-"""What is recorded of each change that is put to use."""
+"""What is recorded of each change that takes effect."""
 
 import pytest
 

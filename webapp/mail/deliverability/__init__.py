@@ -1,1 +1,1 @@
-"""Whether the DNS vouches for email from a domain: SPF, DKIM, DMARC, MX and reverse names."""
+"""What the DNS says about email from a domain: SPF, DKIM, DMARC, MX and reverse names."""

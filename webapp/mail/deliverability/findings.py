@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """A DNS record to publish. Without a `value`, the service shows it: `source` says where."""
+    """A DNS record to publish. If `value` is empty, `source` says where the service shows it."""
 
     name: str
     type: str

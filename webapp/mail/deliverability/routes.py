@@ -32,7 +32,7 @@ TITLES = {
 @blueprint.get("/settings/mail/deliverability")
 @blueprint.get("/settings/mail/<int:server_id>/deliverability")
 def show(server_id: int | None = None) -> Response | str:
-    """Check the sender of a mail server, of the one in use unless another is given, and show what was found."""
+    """Check the sender of a mail server, of the first one unless another is given, and show what was found."""
     with app_state().database.read() as session:
         server = find(session, server_id)
     if server is None:

@@ -1,4 +1,4 @@
-"""An SPF record as RFC 7208 defines it: its terms, its macros, and how it takes up another sender."""
+"""An SPF record as RFC 7208 defines it: its terms, its macros, and how a sender is added to it."""
 
 import ipaddress
 import re
@@ -24,7 +24,7 @@ MAX_NAME_LENGTH = 253
 
 
 class InvalidTerm(ValueError):
-    """A term of a record that isn't one, which makes the whole record useless. The text is the term."""
+    """An invalid term, which makes the whole record unusable. The message is the term."""
 
 
 @dataclass(frozen=True)

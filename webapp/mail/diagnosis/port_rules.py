@@ -1,4 +1,4 @@
-"""What a port turns out to be when every security was tried on it: no mail server's, or one without encryption."""
+"""What a port is after every security was tried on it: no mail server's, or that of one without encryption."""
 
 from collections.abc import Mapping, Sequence
 

@@ -62,7 +62,7 @@ def _text(reading: Reading, failure: Failure) -> Diagnosis:
 
 
 def _unknown(reply: str, reading: Reading) -> Diagnosis:
-    """Return the diagnosis of a reply that isn't understood: the server's words first."""
+    """Return the diagnosis of a reply that isn't understood: the server's reply first."""
     words = " ".join(reply.split())
     shown = words if len(words) <= MAX_SHOWN else words[:MAX_SHOWN] + "…"
     steps = [texts.TEMPORARY, *texts.NOT_UNDERSTOOD.steps] if reading.retry_helps else texts.NOT_UNDERSTOOD.steps

@@ -1,4 +1,4 @@
-"""What to tell about each cause for which mail servers say no, whichever server it is."""
+"""The explanation of each cause for which mail servers reject email, for every server."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which other settings may work where the present ones don't: form values, the most likely first."""
+"""Which other settings may work where the current ones don't: form values, the most likely first."""
 
 from collections.abc import Sequence
 from email.utils import parseaddr

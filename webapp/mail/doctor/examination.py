@@ -30,7 +30,7 @@ def in_a_line(values: Candidate) -> str:
 
 @dataclass(frozen=True)
 class Fix:
-    """The form values to offer, empty if there are none. They are `verified` if the server was seen to take them."""
+    """The form values to offer, empty if there are none. They are `verified` if the server was seen to accept them."""
 
     values: Candidate = field(default_factory=dict)
     verified: bool = False
@@ -132,7 +132,7 @@ class Examination:
 
     @property
     def reply(self) -> str:
-        """The server's words, if it said why."""
+        """The server's reply, if it gave the reason."""
         return self.failure.reply if self.failure else ""
 
     @property

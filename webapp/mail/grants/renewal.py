@@ -121,7 +121,7 @@ class Refresh:
         # With the name of the account that it is for, a token is tested before that name is saved.
         tested = {"username": grant.account} if self.asked and grant.account == self.registration.username else {}
         if server is None or not self.registration.is_of(server.values | tested):
-            # Other settings were put to use meanwhile: the tokens are for those.
+            # Other settings took effect meanwhile: the tokens are for those.
             raise GrantMissing
         if self.grant_id not in (None, grant.id):
             raise GrantMissing

@@ -22,7 +22,7 @@ from webapp.providers.registry import get_providers
 class GrantTokens:
     """The access tokens of a mail server; `server_id` is None for settings that are not saved.
 
-    `asked` says that a person waits, who is told what the provider says now rather than what it said before.
+    If a person `asked`, the provider is asked now, instead of repeating an earlier refusal.
     """
 
     state: AppState = field(repr=False)

@@ -1,4 +1,4 @@
-"""What Mailroom is at a provider: its client ID and secret, its service account, the provider's URLs."""
+"""How a provider knows Mailroom: its client ID and secret, its service account, the provider's URLs."""
 
 import json
 import secrets

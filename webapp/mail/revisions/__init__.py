@@ -1,1 +1,1 @@
-"""What was put to use of each mail server: who changed it when, and whether email went out with it."""
+"""The revisions of each mail server: who changed what when, and whether email went out with it."""

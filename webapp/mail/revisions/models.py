@@ -12,7 +12,7 @@ from webapp.providers import Failure
 
 
 class Revision(Base):
-    """Settings of a mail server that were put to use, numbered from 1; `MailServer.revision` is the one in use.
+    """Settings of a mail server that took effect, numbered from 1; `MailServer.revision` is the current one.
 
     `values` are the columns that a form shows, with dates as ISO texts; `changed` names the fields that differ from
     the revision before. `created_by` is empty for Mailroom itself.

@@ -1,4 +1,4 @@
-"""Whether email goes out with the revision in use; what can be gone back to if it doesn't."""
+"""Whether email goes out with the revision in use; which one can be restored if it doesn't."""
 
 from collections.abc import Sequence
 from datetime import timedelta

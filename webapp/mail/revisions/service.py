@@ -1,4 +1,4 @@
-"""Record each change of a mail server that is put to use, and keep its tokens for the day it is restored."""
+"""Record each change of a mail server that takes effect, and keep its tokens in case it is restored."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -29,7 +29,7 @@ GRANT_COLUMNS = (
 def record(
     session: Session, server: MailServer, changed: Iterable[str], by: str = "", restored_from: int | None = None
 ) -> Revision:
-    """Record the settings that were just put to use, and delete the oldest revisions above KEPT."""
+    """Record the settings that just took effect, and delete the oldest revisions above KEPT."""
     former = find(session, server.id, server.revision)
     names = sorted(changed)
     server.revision += 1

@@ -1,4 +1,4 @@
-"""The way back that administrators are offered while email fails after a change, and the settings before it worked."""
+"""The offer to restore earlier settings while email fails after a change, if they worked."""
 
 from typing import NamedTuple, Self
 

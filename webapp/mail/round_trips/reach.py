@@ -1,6 +1,6 @@
 """Ask from here whether the public URL leads to this Mailroom, and how a request arrives that comes through it.
 
-Nobody else gets an answer: the question has a proof, and so has the answer, made with keys that are nowhere else.
+Question and answer are both signed with this installation's keys, so only this Mailroom can ask and answer.
 """
 
 import hmac

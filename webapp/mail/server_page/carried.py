@@ -22,8 +22,7 @@ PURPOSE = "carried secrets"
 class Carried:
     """The secrets by name, where they may be sent, and the form values of each fix that they may follow.
 
-    `saved` are saved ones, which may follow those fixes, too, but are nothing that was entered. If there are no fixes,
-    they have followed one.
+    `saved` are saved secrets that may follow those fixes, too. If there are no fixes, they have followed one.
     """
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -64,7 +64,7 @@ class FormResult:
 class FormState:
     """A saved mail server, and what an administrator posted over it. A field that was not posted is as saved.
 
-    `saved` is the one that the form shows, None for a new one, and `primary` the one in use.
+    `saved` is the one that the form shows, None for a new one, and `primary` the first one.
     """
 
     posted: MultiDict[str, str]

@@ -91,7 +91,7 @@ def finish_grant() -> Response:
         authorization.complete(_session_id(), request.args)
         _flash_generated()
     with app_state().database.read() as session:
-        # It may have been deleted meanwhile, or put to use.
+        # It may have been deleted or used meanwhile.
         server = servers.by_id(session, cookie.pop(AUTHORIZED_SERVER, None) or 0) or servers.primary(session)
     return _back(server)
 

@@ -86,7 +86,7 @@ def url_of(server: MailServer | None, **given: Any) -> str:
 def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     """Save the posted form, unless it is saved already; return the page that says why, if it can't be.
 
-    With `keep_draft`, the settings are not put to use.
+    With `keep_draft`, the settings are not used.
     """
     if state.switches_provider:
         if "choose" not in request.form and any(name in request.form for name in SAVING):

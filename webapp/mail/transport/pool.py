@@ -20,7 +20,7 @@ MAX_EMAILS = 100
 
 
 class KeptConnection:
-    """A connection that is opened again when it has served its time, with the `settings` that it was asked for."""
+    """A connection with these `settings`, which is opened again when its token has expired or MAX_EMAILS were sent."""
 
     def __init__(self, settings: TransportSettings, key: Hashable) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""Look at the certificates of a mail server that aren't accepted, and find what would have them accepted."""
+"""Look at the certificates of a mail server that aren't accepted, and find what would make them accepted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
@@ -29,7 +29,7 @@ MAX_HOSTS = 3
 class OfferKind(StrEnum):
     """What would be changed: the host, to one that the certificate is for, or what is trusted.
 
-    That is nothing besides what this machine trusts, one authority, or one certificate only.
+    The latter is nothing besides this machine's authorities, one more authority, or exactly one certificate.
     """
 
     HOST = "host"
