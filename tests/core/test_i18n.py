@@ -1,9 +1,13 @@
 """Translated texts: values are escaped, and isolated where text runs from right to left."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from flask_babel import gettext, ngettext
 
+import webapp
 from webapp.core import i18n
 from webapp.core.i18n import END_OF_ISOLATE, ISOLATE
 
@@ -44,6 +48,15 @@ def test_values_in_a_text_that_is_translated_when_it_is_shown_are_escaped(app: F
     with app.test_request_context():
         shown = page.render(text=i18n.lazy_gettext("It said %(reply)s.", reply="<script>"))
     assert shown == "It said &lt;script&gt;. It said &lt;script&gt;. x <p>It said &lt;script&gt;.</p>"
+
+
+def test_texts_with_values_are_not_those_of_flask_babel() -> None:
+    for path in Path(webapp.__file__).parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        imports = [one for one in nodes if isinstance(one, ast.ImportFrom) and one.module == "flask_babel"]
+        lazy = {name.asname or name.name for one in imports for name in one.names if name.name.startswith("lazy_")}
+        calls = [one for one in nodes if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)]
+        assert not [one.lineno for one in calls if ast.unparse(one.func) in lazy and one.keywords], path
 
 
 def test_an_address_may_break_at_its_signs_and_is_escaped(app: Flask) -> None:
