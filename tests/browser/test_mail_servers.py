@@ -62,7 +62,7 @@ def test_several_mail_servers_are_kept_in_order(visitor: Walker, site: Site, mai
     visitor.follow("Shop 2")
     assert visitor.sees("First")
     visitor.follow("Delete…")
-    assert visitor.sees("All email goes through Custom from then on.")
+    assert visitor.sees("After that, all email goes through Custom.")
     visitor.press("Delete permanently")
     assert not visitor.sees("Shop 2")
     assert visitor.complaints == []

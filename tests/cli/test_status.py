@@ -39,6 +39,7 @@ def test_it_tells_since_when_and_why_nothing_goes_out(
     assert state["cause"]["text"].startswith("451 4.3.0 Not")
     assert state["reason"] == state["diagnosis"]["cause"]
     assert "Not \ufffd[31mtoday" in result.stdout
+    assert "Last 7 days" not in result.stdout
 
 
 def test_an_installation_without_a_mail_server_says_so(mailroom: Command) -> None:

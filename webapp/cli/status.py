@@ -70,7 +70,7 @@ def show(state: Mapping[str, Any]) -> None:
             ("Last sent", f"{_readable(last['at'])} through {last['server'] or last['provider']}" if last else "never"),
             ("Mail servers", "\n".join(map(_server, state["servers"])) if len(state["servers"]) > 1 else None),
             ("Waiting", str(state["waiting"])),
-            ("Last 7 days", ", ".join(undelivered) or "everything was delivered"),
+            ("Last 7 days", ", ".join(undelivered)),
             ("Workers", str(state["workers"])),
         ]
     )

@@ -29,6 +29,8 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder,
 
 # pygal needs to know how much space text takes.
 FONT_SIZE = 13
+# For wide letters in the labels of bars, which it doesn't expect.
+LABEL_MARGIN = 14
 MAX_KINDS = 7
 BAR_HEIGHT = 30
 _STYLE = Style(
@@ -91,7 +93,7 @@ def _draw_waiting(dashboard: Dashboard, size: Size) -> str:
 
 
 def _draw_latency(dashboard: Dashboard, size: Size) -> str:
-    chart = _new(HorizontalBar, "latency", dashboard, size, spacing=6, rounded_bars=2)
+    chart = _new(HorizontalBar, "latency", dashboard, size, spacing=6, rounded_bars=2, margin_left=LABEL_MARGIN)
     number = sum(dashboard.latency) or 1
     shares = [found / number for found in dashboard.latency]
     shown = [
@@ -103,7 +105,7 @@ def _draw_latency(dashboard: Dashboard, size: Size) -> str:
 
 
 def _draw_kinds(dashboard: Dashboard, size: Size) -> str:
-    chart = _new(HorizontalStackedBar, "kinds", dashboard, size, spacing=8, rounded_bars=2)
+    chart = _new(HorizontalStackedBar, "kinds", dashboard, size, spacing=8, rounded_bars=2, margin_left=LABEL_MARGIN)
     # The last one is drawn at the top.
     kinds = dashboard.kinds[: MAX_KINDS - 1] if len(dashboard.kinds) > MAX_KINDS else dashboard.kinds
     shown = [(labels.kind(one.kind, size.width), one.delivered, one.undelivered) for one in kinds]

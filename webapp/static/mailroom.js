@@ -120,14 +120,14 @@ const PLACE = "place";
 
 function keepPlace(submitter) {
   if (submitter?.closest("dialog")) return;
-  const open = [...document.querySelectorAll("main form details")].map((details) => details.open);
+  const open = [...document.querySelectorAll("main form details:not(.more)")].map((details) => details.open);
   sessionStorage.setItem(PLACE, JSON.stringify({ path: location.pathname, top: scrollY, open, button: submitter?.name }));
 }
 
 function returnToPlace() {
   const place = JSON.parse(sessionStorage.getItem(PLACE));
   if (place?.path !== location.pathname) return;
-  document.querySelectorAll("main form details").forEach((details, index) => { details.open ||= place.open[index]; });
+  document.querySelectorAll("main form details:not(.more)").forEach((details, index) => { details.open ||= place.open[index]; });
   scrollTo({ top: place.top, behavior: "instant" });
   document.querySelector(`main form button[name="${place.button}"]:not([aria-hidden])`)?.focus({ preventScroll: true });
 }

@@ -134,14 +134,14 @@ def test_the_first_server_for_all_email_takes_the_place_of_a_deleted_one(two: Br
     act(two, row("Custom"), action="copy")
     act(two, row("Custom 3"), action="use")
     page = two.get(f"{PAGE}/{row('Custom').id}/delete")
-    assert "All email goes through <bdi>Custom 3</bdi> from then on." in page.text
+    assert "After that, all email goes through <bdi>Custom 3</bdi>." in page.text
     two.submit_on(page, "sure")
     assert (row("Custom 3").position, row("Custom 2").position) == (0, 1)
 
 
 def test_deleting_the_one_in_use_lets_the_next_take_its_place(two: Browser, row: Row) -> None:
     page = two.get(f"{PAGE}/{row('Custom').id}/delete")
-    assert "All email goes through <bdi>Custom 2</bdi> from then on." in page.text
+    assert "After that, all email goes through <bdi>Custom 2</bdi>." in page.text
     assert "draft of changes" not in page.text
     assert "The mail server was deleted." in two.submit_on(page, "sure").text
     assert row("Custom 2").position == 0
