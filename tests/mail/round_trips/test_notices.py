@@ -20,10 +20,11 @@ RIGHT: dict[str, Any] = {"scheme": "https", "host": "mailroom.example", "peer": 
         ({"host": "mailroom.example:8443"}, ["host"]),
         ({"scheme": "http", "host": "127.0.0.1:8000"}, ["scheme", "host"]),
         # A proxy says better, but isn't trusted.
-        ({"scheme": "http", "host": "127.0.0.1:8000", "untrusted": True}, ["proxy_not_trusted"]),
+        ({"scheme": "http", "peer": "127.0.0.1", "untrusted": True}, ["proxy_not_trusted"]),
         ({"peer": "10.0.0.5", "untrusted": True}, ["proxy_not_trusted"]),
-        # Anybody may send such headers.
+        # Anybody may send such headers, and any host.
         ({"untrusted": True}, []),
+        ({"host": "evil.example", "untrusted": True}, ["host"]),
         ({"parameters": ["utm_source"]}, ["parameters"]),
         ({"ending": True}, ["ending"]),
         ({"referrer": "https://eur01.safelinks.protection.outlook.com/?url=x"}, ["wrapped"]),

@@ -112,8 +112,9 @@ def _way(seen: Seen, scheme: str, host: str) -> list[Notice]:
         found.append(Notice("scheme", {"seen": f"{seen.scheme}://", "expected": f"{scheme}://"}))
     if _without_port(seen.host) != _without_port(host):
         found.append(Notice("host", {"seen": seen.host, "expected": host}))
-    # Visitors may send such headers themselves; but then they don't come from an address of a local network.
-    if seen.untrusted and (found or _is_local(seen.peer)):
+    # Visitors may send such headers themselves, and wrong hosts, to have their own address named here as one to trust;
+    # but they don't come from an address of a local network.
+    if seen.untrusted and _is_local(seen.peer):
         return [Notice("proxy_not_trusted", {"proxy": seen.peer})]
     return found
 
