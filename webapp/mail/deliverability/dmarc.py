@@ -102,7 +102,7 @@ def _record(sender: Sender, policy: Policy) -> Finding:
     found = [f"{name}: {policy.text}"] if policy.text else []
     to_begin_with = [Record(name, "TXT", TO_BEGIN_WITH)]
     if not policy.text:
-        text = _("%(domain)s has no DMARC record. Large mailbox services expect one of senders.", domain=domain)
+        text = _("%(domain)s has no DMARC record. Large mailbox services expect senders to have one.", domain=domain)
         return Finding("dmarc", Level.WARNING, text, to_begin_with)
     if policy.several:
         text = _("There is more than one DMARC record, so servers ignore all of them. Keep one.")

@@ -32,8 +32,8 @@ async def check_mx(resolver: Resolver, domain: str) -> Finding:
         return Finding("mx", Level.OK, text, found=real)
     if await resolver.addresses(domain):
         text = _(
-            "%(domain)s has no MX record, so replies and bounces go to its web address, where often nothing takes "
-            "them.",
+            "%(domain)s has no MX record, so replies and bounces go to the address of its website, "
+            "which often accepts no email.",
             domain=domain,
         )
         return Finding("mx", Level.WARNING, text)

@@ -37,7 +37,7 @@ def discover(state: FormState) -> FormResult:
         return _with_error(state, _("Enter a domain such as example.com, or an email address."))
     with app_state().database.transaction() as session:
         if not rate_limits.try_consume(session, LIMIT, str(state.user_id)):
-            return _with_error(state, _("Too many searches in a short time. Try again in some minutes."))
+            return _with_error(state, _("Too many searches in a short time. Try again in a few minutes."))
     found = service.find(asked, list(state.providers), app_state().config.name_server_addresses)
     if isinstance(found, NotFound):
         return _with_error(state, _not_found(asked.domain, found))
