@@ -72,7 +72,7 @@ def test_a_check_is_cancelled_and_the_form_stays_as_it_was(
     enter(visitor, server.host, str(server.port), timeout="50")
     page.locator("details.more > summary").click()
     page.locator("main button[name=check]").click(no_wait_after=True)
-    page.get_by_text("Introduction (EHLO)").wait_for()
+    page.get_by_text("Greeting (EHLO)").wait_for()
     page.locator("button[name=cancel]").click()
     assert visitor.sees("The check was canceled.")
     assert (page.locator("[name=timeout]").input_value(), page.locator("dialog").count()) == ("50", 0)
@@ -90,11 +90,11 @@ def test_a_private_authority_is_shown_trusted_and_used(
     visitor.press("test")
     assert visitor.sees(certificates.fingerprint(company.own))
     visitor.press("Trust this authority")
-    assert visitor.sees("The test email is on its way to eve@example.org")
+    assert visitor.sees("The test email was sent to eve@example.org")
     visitor.press("Save and use")
     assert visitor.sees("Saved and in use.")
     visitor.press("test")
-    assert visitor.sees("The test email is on its way to ada")
+    assert visitor.sees("The test email was sent to ada")
     assert (len(server.messages), visitor.complaints) == (2, [])
 
 
@@ -133,10 +133,10 @@ def test_a_slow_test_shows_what_it_is_doing(visitor: Walker, scripted: Callable[
     server = scripted(stall_at="EHLO")
     enter(visitor, server.host, str(server.port), timeout="4")
     page.locator("main button[name=test]:not([aria-hidden])").click(no_wait_after=True)
-    page.get_by_text("Introduction (EHLO)").wait_for()
+    page.get_by_text("Greeting (EHLO)").wait_for()
     steps = page.locator(".testing li")
     assert [text.partition("\n")[0] for text in steps.all_inner_texts()] == [
-        "Look up the host", "Connect", "Server greeting", "Introduction (EHLO)",
+        "Look up the host", "Connect", "Server greeting", "Greeting (EHLO)",
     ]  # fmt: skip
     assert page.locator(".testing .stage-time.is-success").count() == 3
     assert page.locator("dialog").count() == 0

@@ -45,7 +45,7 @@ STAGE_LABELS = {
     Stage.PROXY: lazy_gettext("Connect through the proxy"),
     Stage.TLS: lazy_gettext("Start TLS and check the certificate"),
     Stage.GREETING: lazy_gettext("Server greeting"),
-    Stage.EHLO: lazy_gettext("Introduction (EHLO)"),
+    Stage.EHLO: lazy_gettext("Greeting (EHLO)"),
     Stage.AUTH: lazy_gettext("Sign in"),
     Stage.MAIL: lazy_gettext("Sender (MAIL FROM)"),
     Stage.RCPT: lazy_gettext("Recipient (RCPT TO)"),

@@ -21,6 +21,7 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
     zones = {
         "shop.example": {"MX": ["1 smtp.google.com."]},
         "own.example": {},
+        "other.example": {},
         "_submission._tcp.own.example": {"SRV": ["0 1 2587 mail.own.example."]},
     }
     with NameServer(zones) as server:
@@ -59,13 +60,23 @@ def test_another_server_fills_in_the_connection_and_keeps_what_was_entered(admin
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("", "Enter a domain"), ("own", "Enter a domain"), ("other.example", "doesn't publish its settings")],
+    [
+        ("", "Enter a domain"),
+        ("own", "Enter a domain"),
+        ("other.example", "doesn't publish its settings"),
+        ("othr.example", "othr.example doesn't exist in the DNS."),
+    ],
 )
 def test_what_leads_nowhere_says_so_beside_the_field(administrator: Browser, text: str, error: str) -> None:
     page = administrator.submit(PAGE, "discover", **custom(discover_for=text))
     assert error in error_at(page, "discover_for")
     assert (values(page.text)["discover_for"], values(page.text)["host"]) == (text, "smtp.example.org")
     assert page.text.count('id="host-error"') == 0
+
+
+def test_an_address_whose_domain_leads_nowhere_is_the_sender(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, "discover", discover_for="ada@other.example")
+    assert values(page.text)["mail_from"] == "ada@other.example"
 
 
 def test_what_leads_nowhere_keeps_no_test_from_being_made(administrator: Browser) -> None:

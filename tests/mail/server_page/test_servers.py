@@ -74,7 +74,7 @@ def test_test_and_use_uses_only_what_passed(administrator: Browser, row: Row, in
     assert row("Custom").timeout == 10
     page = administrator.submit(PAGE, "test_and_use", timeout="17", test_recipient="eve@people.example")
     assert [mail["To"] for mail in inbox.messages] == ["eve@people.example"]
-    assert "The test email is on its way" in page.text
+    assert "The test email was sent" in page.text
     assert "Saved and in use." in dialog(page)
     assert row("Custom").timeout == 17
 

@@ -45,11 +45,11 @@ def test_the_chain_is_shown_and_an_authority_trusted_with_one_click(
     assert "Trust this authority" in failed.text.replace("<wbr>", "")
     assert "AUTH" not in server.commands
     trusted = administrator.submit_on(failed, "apply", password="")
-    assert "The test email is on its way to eve@example.org" in trusted.text
+    assert "The test email was sent to eve@example.org" in trusted.text
     saved = administrator.submit_on(trusted, "save", password="")
     assert "Saved and in use." in saved.text
     passed = administrator.submit(PAGE, "test", password="", test_recipient="eve@example.org")
-    assert "The test email is on its way to eve@example.org" in passed.text
+    assert "The test email was sent to eve@example.org" in passed.text
 
 
 def test_the_host_of_the_certificate_is_filled_in_and_the_password_asked_for_again(
@@ -84,7 +84,7 @@ def test_settings_that_lack_only_trust_are_offered_and_then_the_trust(
     assert "Trust this authority" in untrusted.text
     assert "AUTH" not in server.commands
     trusted = administrator.submit_on(untrusted, "apply", password="")
-    assert "The test email is on its way to eve@example.org" in trusted.text
+    assert "The test email was sent to eve@example.org" in trusted.text
 
 
 def test_a_saved_password_that_followed_a_fix_does_not_follow_to_what_is_trusted_next(

@@ -57,9 +57,10 @@ class Found:
 
 @dataclass(frozen=True)
 class NotFound:
-    """Nothing was found; with `unanswered`, perhaps only because name servers gave no answer."""
+    """Nothing was found: because the domain doesn't exist, or perhaps only because name servers gave no answer."""
 
     unanswered: bool
+    exists: bool = True
 
 
 def parse(text: str) -> Asked:
@@ -91,10 +92,14 @@ async def _find(asked: Asked, providers: Sequence[Provider], name_servers: Seque
         _by_srv(resolver, asked, providers),
     ]
     try:
-        return await _first([asyncio.create_task(or_failure(way)) for way in ways])
+        found = await _first([asyncio.create_task(or_failure(way)) for way in ways])
     finally:
         # A silent web server needn't be waited for when the answer is known.
         pool.shutdown(wait=False)
+    if isinstance(found, Found) or found.unanswered:
+        return found
+    # Known by now: the MX records were asked for first.
+    return NotFound(unanswered=False, exists=(await resolver.ask(asked.domain, "MX")).exists)
 
 
 async def _first(ways: Sequence[asyncio.Task[Found | LookupFailed | None]]) -> Found | NotFound:

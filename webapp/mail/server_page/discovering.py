@@ -40,7 +40,10 @@ def discover(state: FormState) -> FormResult:
             return _with_error(state, _("Too many searches in a short time. Try again in a few minutes."))
     found = service.find(asked, list(state.providers), app_state().config.name_server_addresses)
     if isinstance(found, NotFound):
-        return _with_error(state, _not_found(asked.domain, found))
+        result = _with_error(state, _not_found(asked.domain, found))
+        if found.exists and not result.form.mail_from.data:
+            result.form.mail_from.data = asked.address
+        return result
     flash(_found(asked.domain, found), "success")
     return _filled(state, found, asked.address)
 
@@ -94,6 +97,8 @@ def _not_found(domain: str, found: NotFound) -> str:
         return _(
             "The name servers gave no answer for %(domain)s. Try again, or enter the settings by hand.", domain=domain
         )
+    if not found.exists:
+        return _("%(domain)s doesn't exist in the DNS. Check the spelling.", domain=domain)
     return _(
         "%(domain)s doesn't publish its settings. Ask your mail service for the host, port and security, and enter "
         "them below.",

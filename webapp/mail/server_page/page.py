@@ -73,7 +73,7 @@ def page_context(state: FormState, result: FormResult, test: Examination | None 
         "authorization_failure": pop_authorization_failure(saved),
         "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
         "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
-        "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
+        "secret_hint": _secret_hint(form, saved if of_saved_provider else None, entered),
         "client_certificate_is_saved": saved is not None and CLIENT_CERTIFICATE in saved.sealed_secrets,
         "trusted": {name: _facts(form[name].data) for name in TRUST},
         **_provider_context(form),
@@ -187,16 +187,18 @@ def _by_outcome(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
 def _attempt_label(form: MailServerForm, attempt: Attempt) -> str:
     """Return what was tried, such as `587 (STARTTLS)` or `User name: ada`."""
     if attempt.is_port:
-        return f"{attempt.port} ({SECURITY_NAMES.get(attempt.security, attempt.security)})"
+        return f"{attempt.port} ({SECURITY_NAMES.get(attempt.security) or _('not encrypted')})"
     return formatting.format_list(f"{form[name].label.text}: {value}" for name, value in attempt.values.items())
 
 
-def _secret_hint(saved: MailServer | None, entered: EnteredServer | None) -> Callable[[str, Any], str]:
+def _secret_hint(
+    form: MailServerForm, saved: MailServer | None, entered: EnteredServer | None
+) -> Callable[[str, Any], str]:
     def hint(name: str, note: Any) -> str:
         sentences = [str(note)] if note else []
         if entered is not None and entered.secrets.get(name):
             sentences.append(_("Your last entry was kept. Leave blank to use it again."))
-        elif saved is not None and name in saved.sealed_secrets:
+        elif saved is not None and name in saved.sealed_secrets and not form[name].errors:
             day = format_date(datetime.fromisoformat(saved.sealed_secrets[name]["saved_at"]), "medium")
             sentences.append(_("Saved on %(day)s. Leave blank to keep the saved value.", day=day))
         return " ".join(sentences)
