@@ -40,7 +40,7 @@ class Mailroom:
         """Standard error so far."""
         return self._files[1].read_text()
 
-    def wait_for(self, text: str, times: int = 1, seconds: float = 60) -> None:
+    def wait_for(self, text: str, times: int = 1, seconds: float = 120) -> None:
         """Wait until this text was printed or logged so many times."""
 
         def found() -> bool:
@@ -68,7 +68,7 @@ def running(
             mailroom.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

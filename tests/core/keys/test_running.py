@@ -19,9 +19,9 @@ Command = Callable[..., str]
 
 
 @pytest.fixture
-def config_values(database_kind: str) -> dict[str, Any]:
-    """Use a generated key with SQLite."""
-    return {"secret_key": ""} if database_kind == "sqlite" else {}
+def config_values() -> dict[str, Any]:
+    """A generated key."""
+    return {"secret_key": ""}
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def rotate_keys(tmp_path: Path, environ: dict[str, str]) -> Command:
     return go
 
 
+@pytest.mark.one_database
 def test_keys_are_rotated_while_people_work(
     tmp_path: Path, environ: dict[str, str], state: AppState, save: Save, rotate_keys: Command
 ) -> None:
