@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.redis import running_redis
 from tests.support.running import running, until
 from tests.support.scripted import ScriptedServer
 from webapp.core.config import Config
@@ -22,20 +20,10 @@ from webapp.outbox.models import Message, MessageState
 # Each costs the start of a process; `make bench` kills many more.
 KILLS = 2
 # More than a worker sends before it is killed.
-MESSAGES = 400
+MESSAGES = 250
 # Seconds after its start in which a worker sends the first message; in twice that it has sent what dead ones left,
 # whose leases last longer.
 SOON = 8
-
-
-@pytest.fixture
-def config_values(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """The queue on Redis if the test is about that, else where it is by default."""
-    if getattr(request, "param", "") == "redis":
-        with running_redis() as redis:
-            yield {"queue_url": redis.url}
-    else:
-        yield {}
 
 
 @pytest.fixture
@@ -52,42 +40,23 @@ def environ(config: Config) -> dict[str, str]:
     return {f"MAILROOM_{name.upper()}": str(getattr(config, name)) for name in names}
 
 
-Kill = Callable[[], Counter[bytes]]
-
-
-@pytest.fixture
-def kill_workers(sink: ScriptedServer, database: Database, environ: dict[str, str], tmp_path: Path) -> Kill:
-    """Kill workers while they send, have another send the rest, and return how often everybody got the message."""
-
-    def kill_workers() -> Counter[bytes]:
-        people = (f"person{number}@people.example" for number in count())
-        for _ in range(KILLS):
-            queue_messages(database, people)
-            with running(tmp_path, "worker", environ=environ) as worker:
-                worker.wait_for("worker started")
-                before = len(sink.messages)
-                until(lambda before=before: len(sink.messages) > before, SOON)  # type: ignore[misc]
-                time.sleep(random.uniform(0, 0.1))
-                worker.process.kill()
-                worker.process.wait()
+def test_killed_workers_lose_nothing_and_double_at_most_one_message_each(
+    sink: ScriptedServer, database: Database, environ: dict[str, str], tmp_path: Path
+) -> None:
+    people = (f"person{number}@people.example" for number in count())
+    for _ in range(KILLS):
+        queue_messages(database, people)
         with running(tmp_path, "worker", environ=environ) as worker:
             worker.wait_for("worker started")
-            until(lambda: not waiting(database), 2 * SOON)
-        return Counter(re.findall(rb"^To: .*?(person\d+)", b"".join(sink.messages), re.MULTILINE))
-
-    return kill_workers
-
-
-def test_killed_workers_lose_nothing_and_double_at_most_one_message_each(kill_workers: Kill) -> None:
-    copies = kill_workers()
-    assert len(copies) == KILLS * MESSAGES
-    assert copies.total() - len(copies) <= KILLS
-
-
-@pytest.mark.one_database
-@pytest.mark.parametrize("config_values", ["redis"], indirect=True)
-def test_killed_workers_with_the_queue_on_redis_lose_nothing_either(kill_workers: Kill) -> None:
-    copies = kill_workers()
+            before = len(sink.messages)
+            until(lambda before=before: len(sink.messages) > before, SOON)  # type: ignore[misc]
+            time.sleep(random.uniform(0, 0.1))
+            worker.process.kill()
+            worker.process.wait()
+    with running(tmp_path, "worker", environ=environ) as worker:
+        worker.wait_for("worker started")
+        until(lambda: not waiting(database), 2 * SOON)
+    copies = Counter(re.findall(rb"^To: .*?(person\d+)", b"".join(sink.messages), re.MULTILINE))
     assert len(copies) == KILLS * MESSAGES
     assert copies.total() - len(copies) <= KILLS
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Enqueue
 from tests.support.browser import PASSWORD
+from tests.support.postgresql import PostgreSQL
 from tests.support.running import Visitor, free_port, running, until
 from tests.support.scripted import ScriptedServer
 from tests.support.users import add_user
@@ -17,6 +18,12 @@ from webapp.core.config import Config
 from webapp.core.database import Database
 
 EMAIL = "ada@mailroom.example"
+
+
+@pytest.fixture
+def database_url(postgresql: PostgreSQL) -> str:
+    """A PostgreSQL database, which is what several machines share."""
+    return postgresql.wiped()
 
 
 @pytest.fixture

@@ -130,20 +130,18 @@ def test_a_message_survives_a_worker_that_is_killed_while_sending(
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_stopped_finishes_the_messages_in_flight(
     enqueue: Enqueue,
     start_worker: StartProcess,
     use_server: Callable[..., None],
     get_message: GetMessage,
-    number: signal.Signals,
 ) -> None:
     ids = [enqueue() for _ in range(8)]
     with ScriptedServer(drip=0.003) as server:
         use_server(server)
         process = start_worker()
         wait_until_sending(server, process)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert {get_message(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
 
