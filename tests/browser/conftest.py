@@ -41,6 +41,9 @@ DESKTOP = Screen("desktop", 1280, 900, scripts=True)
 PHONE = Screen("phone", 390, 844, scripts=True)
 BARE_DESKTOP = Screen("desktop-without-scripts", 1280, 900, scripts=False)
 BARE_PHONE = Screen("phone-without-scripts", 390, 844, scripts=False)
+WITHOUT_SCRIPTS_TOO = pytest.mark.parametrize(
+    "walker", [DESKTOP, BARE_PHONE], indirect=True, ids=lambda screen: screen.name
+)
 
 
 @pytest.fixture(scope="package")
@@ -90,10 +93,10 @@ def inside(running: Site) -> Iterator[AppState]:
     logging.getLogger().handlers = handlers
 
 
-@pytest.fixture(params=[DESKTOP, BARE_PHONE], ids=lambda screen: screen.name)
+@pytest.fixture
 def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker]:
-    """Somebody at a browser, on a desktop and on a phone without scripts."""
-    screen: Screen = request.param
+    """Somebody at a browser, on a desktop unless the test wants another screen."""
+    screen: Screen = getattr(request, "param", DESKTOP)
     contexts: list[BrowserContext] = []
 
     def new_context() -> BrowserContext:

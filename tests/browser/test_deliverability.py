@@ -2,9 +2,6 @@
 
 from uuid import uuid4
 
-import pytest
-
-from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.dns_server import NameServer, Records
@@ -19,7 +16,6 @@ ZONES: dict[str, Records] = {
 }
 
 
-@pytest.mark.parametrize("walker", [DESKTOP, PHONE], indirect=True, ids=lambda screen: screen.name)
 def test_a_domain_leads_to_its_service_and_to_what_to_publish(
     walker: Walker, site: Site, name_server: NameServer
 ) -> None:

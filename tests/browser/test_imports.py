@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import WITHOUT_SCRIPTS_TOO
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.browser import PASSWORD
@@ -64,6 +65,7 @@ def test_a_file_becomes_users(signed_in: Walker, office: Site, tmp_path: Path) -
     assert signed_in.complaints == []
 
 
+@WITHOUT_SCRIPTS_TOO
 def test_the_progress_survives_a_reload_and_turns_into_the_report(
     signed_in: Walker, office: Site, inside: AppState
 ) -> None:

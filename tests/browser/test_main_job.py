@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.browser.conftest import WITHOUT_SCRIPTS_TOO
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
@@ -37,6 +38,7 @@ def mailboxes(mail_server: Inbox) -> Mailboxes:
     return Mailboxes(mail_server)
 
 
+@WITHOUT_SCRIPTS_TOO
 def test_the_main_job_is_done_in_a_browser(walker: Walker, site: Site, mailboxes: Mailboxes) -> None:
     user = walker.another()
     become_administrator(walker, site, mailboxes)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.browser.conftest import WITHOUT_SCRIPTS_TOO
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.users import add_user
@@ -29,6 +30,7 @@ def activation(site: Site, inside: AppState) -> str:
     return f"{site.url}/activate/{secret}"
 
 
+@WITHOUT_SCRIPTS_TOO
 def test_a_first_password_is_chosen_with_advice(walker: Walker, activation: str) -> None:
     walker.open(activation)
     assert walker.sees("Use at least 8 characters.")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.browser.conftest import BARE_DESKTOP, DESKTOP, PHONE
+from tests.browser.conftest import BARE_DESKTOP, DESKTOP
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.certificates import Authority
@@ -80,7 +80,6 @@ def test_a_check_is_cancelled_and_the_form_stays_as_it_was(
     page.locator("main button[name=test]:not([aria-hidden])").wait_for()
 
 
-@pytest.mark.parametrize("walker", [DESKTOP, PHONE], indirect=True, ids=lambda screen: screen.name)
 def test_a_private_authority_is_shown_trusted_and_used(
     visitor: Walker, scripted: Callable[..., ScriptedServer], tmp_path: Path
 ) -> None:
@@ -98,7 +97,6 @@ def test_a_private_authority_is_shown_trusted_and_used(
     assert (len(server.messages), visitor.complaints) == (2, [])
 
 
-@pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_enter_tests_and_saves_nothing(visitor: Walker, tls_server: Inbox) -> None:
     page = visitor.page
     enter(visitor, tls_server.host, str(tls_server.port))
@@ -110,7 +108,6 @@ def test_enter_tests_and_saves_nothing(visitor: Walker, tls_server: Inbox) -> No
         visitor.close_dialog()
 
 
-@pytest.mark.parametrize("walker", [DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visitor: Walker, tls_server: Inbox) -> None:
     page = visitor.page
     enter(visitor, tls_server.host, str(tls_server.port))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, ViewportSize
 
 ColorScheme = Literal["light", "dark"]
 # A folder for screenshots of every page, for people to look at.
 SHOTS = os.environ.get("MAILROOM_TEST_SHOTS", "")
 SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
+# Pages that are opened on a desktop are checked at this size, too.
+PHONE = ViewportSize(width=390, height=844)
 # What axe checks: on a desktop everything, and the colours in dark mode; on a phone what its layout changes.
 EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
@@ -105,20 +107,28 @@ class Walker:
         return text in self.page.locator("body").inner_text()
 
     def check_page(self) -> None:
-        """Check the page in light and dark mode: accessibility, and whether it fits the screen."""
+        """Check the page in light and dark mode and, of a desktop, on a phone: accessibility, and whether it fits."""
         # axe is a script itself.
-        rules = RULES.get(self.name, {}) if self.scripts else {}
-        if rules:
+        if self.scripts:
             self.page.evaluate(AXE_SCRIPT)
+        self._check_screen(self.name)
+        if self.name == "desktop":
+            size = self.page.viewport_size
+            self.page.set_viewport_size(PHONE)
+            self._check_screen("phone")
+            self.page.set_viewport_size(size or PHONE)
+
+    def _check_screen(self, name: str) -> None:
+        rules = RULES.get(name, {}) if self.scripts else {}
         for scheme in SCHEMES if SHOTS else rules:
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            self._keep_picture(scheme)
+            self._keep_picture(name, scheme)
             if scheme in rules:
                 found = self.page.evaluate("rules => axe.run(rules)", rules[scheme])["violations"]
-                self.complaints += [f"{self.page.url} {scheme}: {_describe(violation)}" for violation in found]
+                self.complaints += [f"{self.page.url} {name} {scheme}: {_describe(violation)}" for violation in found]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
-            self.complaints.append(f"{self.page.url}: {wide} pixels too wide")
+            self.complaints.append(f"{self.page.url} {name}: {wide} pixels too wide")
 
     @contextmanager
     def _next_page(self) -> Iterator[None]:
@@ -141,11 +151,11 @@ class Walker:
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             self.complaints.append(f"{self.page.url}: {message.text}")
 
-    def _keep_picture(self, scheme: str) -> None:
+    def _keep_picture(self, name: str, scheme: str) -> None:
         if SHOTS:
             title = self.page.title().partition(" – ")[0]
-            number = len(list(Path(SHOTS).glob(f"*-{self.name}-{scheme}.png")))
-            path = Path(SHOTS) / f"{number:02} {title}-{self.name}-{scheme}.png".replace("/", "-").replace(" ", "-")
+            number = len(list(Path(SHOTS).glob(f"*-{name}-{scheme}.png")))
+            path = Path(SHOTS) / f"{number:02} {title}-{name}-{scheme}.png".replace("/", "-").replace(" ", "-")
             self.page.screenshot(path=path, full_page=not self.page.locator("dialog[open], .action-bar").count())
 
 
