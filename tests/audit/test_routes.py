@@ -59,23 +59,23 @@ def test_a_users_page_links_to_their_entries(administrator: Browser, database: D
     assert "Name changed" in administrator.get("/audit?person=max@mailroom.example").text
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("event=flown+away", "Choose an event from the list."),
-        ("since=yesterday", "Enter a date such as 2026-11-23."),
-        ("since=2026-02-02&until=2026-02-01", "This date is before the start date."),
-        ("person=a%00b", "invisible character"),
-        (f"ip_address={'1' * 2001}", "Too long"),
-        ("ip_address=203.0.113.99", "No matches."),
-        ("until=9999-12-31&before=4711", "There are no older entries."),
-        ("since=0001-01-01&before=x", "Signed in"),
-    ],
-)
-def test_each_filter_has_an_answer(administrator: Browser, query: str, expected: str) -> None:
-    page = administrator.get(f"/audit?{query}")
-    assert page.status_code == 200
-    assert expected in page.text
+ANSWERS = [
+    ("event=flown+away", "Choose an event from the list."),
+    ("since=yesterday", "Enter a date such as 2026-11-23."),
+    ("since=2026-02-02&until=2026-02-01", "This date is before the start date."),
+    ("person=a%00b", "invisible character"),
+    (f"ip_address={'1' * 2001}", "Too long"),
+    ("ip_address=203.0.113.99", "No matches."),
+    ("until=9999-12-31&before=4711", "There are no older entries."),
+    ("since=0001-01-01&before=x", "Signed in"),
+]
+
+
+def test_each_filter_has_an_answer(administrator: Browser) -> None:
+    for query, expected in ANSWERS:
+        page = administrator.get(f"/audit?{query}")
+        assert page.status_code == 200
+        assert expected in page.text
 
 
 def test_the_download_holds_all_that_the_filter_shows(administrator: Browser, add_entry: AddEntry) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, text
@@ -98,10 +99,10 @@ class TestListEntries:
         early = add_entry(ip_address="192.0.2.7", at=NOON - timedelta(days=1))
         assert list_ids(database, Filter(ip_address="192.0.2.7")) == [late, early]
 
-    @pytest.mark.parametrize("before", [0, -1, 10**30, 4711])
-    def test_a_page_after_an_unknown_entry_is_empty(self, database: Database, add_entry: AddEntry, before: int) -> None:
+    def test_a_page_after_an_unknown_entry_is_empty(self, database: Database, add_entry: AddEntry) -> None:
         add_entry()
-        assert list_ids(database, Filter(), before) == []
+        for before in [0, -1, 10**30, 4711]:
+            assert list_ids(database, Filter(), before) == []
 
     def test_each_filter_finds_only_what_matches(self, database: Database, add_entry: AddEntry) -> None:
         add_entry(at=NOON - timedelta(days=365), subject_email="eve@example.com", ip_address="192.0.2.9")
@@ -130,26 +131,24 @@ class TestListEntries:
         assert [[entry.id for entry in chunk] for chunk in chunks] == [ids[4:2:-1], ids[2:0:-1], ids[:1]]
 
 
+INDEXED = [
+    (Filter(), ["happened_at"]),
+    (Filter(event="link.created"), ["event"]),
+    (Filter(ip_address="192.0.2.7"), ["ip_address"]),
+    (Filter(person="ada@example.com"), ["actor_email", "subject_email", "actor_id", "subject_id"]),
+]
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["first page", "later page"])
-@pytest.mark.parametrize(
-    ("entry_filter", "columns"),
-    [
-        (Filter(), ["happened_at"]),
-        (Filter(event="link.created"), ["event"]),
-        (Filter(ip_address="192.0.2.7"), ["ip_address"]),
-        (Filter(person="ada@example.com"), ["actor_email", "subject_email", "actor_id", "subject_id"]),
-    ],
-)
-def test_a_page_is_read_from_an_index_alone(
-    database: Database, add_entry: AddEntry, entry_filter: Filter, columns: list[str], later: bool
-) -> None:
+def test_a_page_is_read_from_an_index_alone(database: Database, add_entry: AddEntry, later: bool) -> None:
     """The index ends in the order of the page, so the time for a page does not grow with the trail."""
     add_user(database, "ada@example.com")
     before = add_entry() if later else None
-    sent = query_plans(database, lambda session: audit.list_entries(session, entry_filter, before))
-    plans = [plan for plan in sent if "ix_audit_entries_" in plan]
-    for column, plan in zip(columns, plans, strict=True):
-        assert re.search(rf"\bix_audit_entries_{column}\b", plan)
-        # The end of the previous page limits what is read of the index, instead of filtering what was read.
-        assert bool(re.search(r"happened_at(<|, id\) <)", plan)) == later
-        assert [word for word in ("Filter", "Sort", "TEMP B-TREE") if word in plan] == []
+    for entry_filter, columns in INDEXED:
+        sent = query_plans(database, partial(audit.list_entries, entry_filter=entry_filter, before=before))
+        plans = [plan for plan in sent if "ix_audit_entries_" in plan]
+        for column, plan in zip(columns, plans, strict=True):
+            assert re.search(rf"\bix_audit_entries_{column}\b", plan)
+            # The end of the previous page limits what is read of the index, instead of filtering what was read.
+            assert bool(re.search(r"happened_at(<|, id\) <)", plan)) == later
+            assert [word for word in ("Filter", "Sort", "TEMP B-TREE") if word in plan] == []

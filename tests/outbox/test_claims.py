@@ -183,12 +183,11 @@ def test_messages_expire_after_their_deadline(
     assert [get_message(one).state for one in found] == states
 
 
-@pytest.mark.parametrize("hours", [1, 24 * 300])
 @pytest.mark.parametrize("tried", [True, False])
 def test_a_clock_that_was_set_back_delays_no_message(
-    enqueue: Enqueue, database: Database, get_message: GetMessage, hours: int, tried: bool
+    enqueue: Enqueue, database: Database, get_message: GetMessage, tried: bool
 ) -> None:
-    message_id, before = enqueue(), clock.now() - timedelta(hours=hours)
+    message_id, before = enqueue(), clock.now() - timedelta(days=300)
     if tried:
         claim(database)
     with database.transaction() as session:
@@ -219,18 +218,16 @@ def test_the_next_due_time_is_that_of_the_first_message_that_waits(enqueue: Enqu
     assert due - clock.now() < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("ask", "index"),
-    [
-        (lambda session: claims.claim(session, clock.now(), 10, RUN), "ix_messages_due"),
-        (lambda session: claims.next_due(session, clock.now()), "ix_messages_due"),
-        (suspension.next_to_try, "ix_messages_waiting"),
-        (lambda session: suspension.resume(session, clock.now(), RUN), "ix_messages_(waiting|state|finished)"),
-        (lambda session: claims.sweep(session, clock.now()), "ix_messages_(state|finished)"),
-    ],
-)
-def test_no_message_is_read_that_is_not_wanted(
-    database: Database, ask: Callable[[Session], object], index: str
-) -> None:
-    plans = query_plans(database, ask)
-    assert [plan for plan in plans if not re.search(index, plan)] == []
+ASKED: list[tuple[Callable[[Session], object], str]] = [
+    (lambda session: claims.claim(session, clock.now(), 10, RUN), "ix_messages_due"),
+    (lambda session: claims.next_due(session, clock.now()), "ix_messages_due"),
+    (suspension.next_to_try, "ix_messages_waiting"),
+    (lambda session: suspension.resume(session, clock.now(), RUN), "ix_messages_(waiting|state|finished)"),
+    (lambda session: claims.sweep(session, clock.now()), "ix_messages_(state|finished)"),
+]
+
+
+def test_no_message_is_read_that_is_not_wanted(database: Database) -> None:
+    for ask, index in ASKED:
+        plans = query_plans(database, ask)
+        assert [plan for plan in plans if not re.search(index, plan)] == []

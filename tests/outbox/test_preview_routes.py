@@ -22,17 +22,19 @@ def test_the_tab_links_to_every_kind(administrator: Browser) -> None:
     assert sorted(re.findall(r'href="/settings/emails/(\w+)"', page)) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator: Browser, name: str) -> None:
-    page = administrator.get(f"/settings/emails/{name}").text
-    html = administrator.get(f"/settings/emails/{name}/html").text
-    assert re.search(r"<dd><bdi>[^<]*Mailroom[^<]*</bdi></dd>", page)
-    # One kind may go to a stranger.
-    hello = (
-        ("Hello,", "Hello,") if name == "confirm_address" else ("Hello Ada Lovelace,", "Hello <bdi>Ada Lovelace</bdi>,")
-    )
-    assert (hello[0] in page, hello[1] in html) == (True, True)
-    assert {url for url in URL.findall(html) if not url.startswith("https://preview.invalid/")} == set()
+def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator: Browser) -> None:
+    for name in NAMES:
+        page = administrator.get(f"/settings/emails/{name}").text
+        html = administrator.get(f"/settings/emails/{name}/html").text
+        assert re.search(r"<dd><bdi>[^<]*Mailroom[^<]*</bdi></dd>", page)
+        # One kind may go to a stranger.
+        hello = (
+            ("Hello,", "Hello,")
+            if name == "confirm_address"
+            else ("Hello Ada Lovelace,", "Hello <bdi>Ada Lovelace</bdi>,")
+        )
+        assert (hello[0] in page, hello[1] in html) == (True, True)
+        assert {url for url in URL.findall(html) if not url.startswith("https://preview.invalid/")} == set()
 
 
 def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -> None:

@@ -38,34 +38,32 @@ def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browse
     assert 'value="2"' in page.text.partition('id="reset"')[2].partition(">")[0]
 
 
+INVALID = [
+    ("password_min_length", "7", "Enter a whole number from 8 to 64."),
+    ("password_min_length", "1e309", "Enter a whole number from 8 to 64."),
+    ("password_min_length", "1_0", "Enter a whole number from 8 to 64."),
+    ("password_min_uppercase", "-1", "Enter a whole number from 0 to 10."),
+    ("password_min_uppercase", "9", "already add up to 9 characters"),
+    ("audit_retention_days", "29", "Enter 0, or a whole number from 30 to 3650."),
+    ("audit_retention_days", "3651", "Enter 0, or a whole number from 30 to 3650."),
+    ("lockout_threshold", "9" * 5000, "Enter a whole number from 3 to 100."),
+    ("lockout_threshold", "9" * 309, "Enter a whole number from 3 to 100."),
+    ("reset", "4", "from 5 minutes to 7 days"),
+    ("reset", "", "Enter a whole number that gives a time from 5 minutes to 7 days."),
+    ("session_idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
+    ("reset_unit", "0", "Not a valid choice"),
+    ("session_idle", "90000", "be longer than the maximum session length below."),
+]
+
+
 @pytest.mark.one_database
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("password_min_length", "7", "Enter a whole number from 8 to 64."),
-        ("password_min_length", "1e309", "Enter a whole number from 8 to 64."),
-        ("password_min_length", "1_0", "Enter a whole number from 8 to 64."),
-        ("password_min_uppercase", "-1", "Enter a whole number from 0 to 10."),
-        ("password_min_uppercase", "9", "already add up to 9 characters"),
-        ("audit_retention_days", "29", "Enter 0, or a whole number from 30 to 3650."),
-        ("audit_retention_days", "3651", "Enter 0, or a whole number from 30 to 3650."),
-        ("lockout_threshold", "9" * 5000, "Enter a whole number from 3 to 100."),
-        ("lockout_threshold", "9" * 309, "Enter a whole number from 3 to 100."),
-        ("reset", "4", "from 5 minutes to 7 days"),
-        ("reset", "", "Enter a whole number that gives a time from 5 minutes to 7 days."),
-        ("session_idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
-        ("reset_unit", "0", "Not a valid choice"),
-        ("session_idle", "90000", "be longer than the maximum session length below."),
-    ],
-)
-def test_an_invalid_value_comes_back_with_its_error(
-    administrator: Browser, state: AppState, field: str, value: str, message: str
-) -> None:
-    given: dict[str, Any] = {"session_idle_unit": 1, "reset_unit": 1, field: value}
-    page = administrator.submit(PAGE, lockout=77, lockout_unit=1, **given)
-    assert message in page.text
-    assert 'value="77"' in page.text
-    assert saved(state) == SecurityPolicy()
+def test_an_invalid_value_comes_back_with_its_error(administrator: Browser, state: AppState) -> None:
+    for field, value, message in INVALID:
+        given: dict[str, Any] = {"session_idle_unit": 1, "reset_unit": 1, field: value}
+        page = administrator.submit(PAGE, lockout=77, lockout_unit=1, **given)
+        assert message in page.text
+        assert 'value="77"' in page.text
+        assert saved(state) == SecurityPolicy()
 
 
 @pytest.mark.one_database

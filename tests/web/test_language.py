@@ -17,27 +17,25 @@ def set_language(database: Database, user: User, code: str | None) -> None:
         session.get_one(User, user.id).language = code
 
 
-@pytest.mark.parametrize(
-    ("header", "code"),
-    [
-        ("", "en"),
-        ("*", "en"),
-        ("fr-CA, en;q=0.9", "fr"),
-        ("en;q=0.3, uk-UA;q=0.8", "uk"),
-        ("pt, zh-Hant, es;q=0.1", "es"),
-        ("AR_eg", "ar"),
-        ("de;q=0, fr;q=0.1", "fr"),
-        ("de;q=NaN", "en"),
-        ("de;q=-1, ;;;,,,=", "en"),
-        ("%(name)s ../../etc/passwd", "en"),
-        (",".join(f"x{number};q=0.{number % 9 + 1}" for number in range(2000)), "en"),
-    ],
-)
-def test_a_page_is_in_the_first_known_language_that_the_browser_accepts(
-    stranger: Browser, header: str, code: str
-) -> None:
-    page = stranger.get("/login", headers={"Accept-Language": header})
-    assert (page.status_code, page.headers["Content-Language"]) == (200, code)
+ACCEPTED = [
+    ("", "en"),
+    ("*", "en"),
+    ("fr-CA, en;q=0.9", "fr"),
+    ("en;q=0.3, uk-UA;q=0.8", "uk"),
+    ("pt, zh-Hant, es;q=0.1", "es"),
+    ("AR_eg", "ar"),
+    ("de;q=0, fr;q=0.1", "fr"),
+    ("de;q=NaN", "en"),
+    ("de;q=-1, ;;;,,,=", "en"),
+    ("%(name)s ../../etc/passwd", "en"),
+    (",".join(f"x{number};q=0.{number % 9 + 1}" for number in range(2000)), "en"),
+]
+
+
+def test_a_page_is_in_the_first_known_language_that_the_browser_accepts(stranger: Browser) -> None:
+    for header, code in ACCEPTED:
+        page = stranger.get("/login", headers={"Accept-Language": header})
+        assert (page.status_code, page.headers["Content-Language"]) == (200, code)
 
 
 def test_a_page_names_its_language_and_direction(stranger: Browser) -> None:

@@ -115,11 +115,11 @@ def test_an_invalid_address_is_an_error_beside_the_field(
     assert queued() == []
 
 
-@pytest.mark.parametrize("path", ["/confirm-address", "/restore-address"])
-@pytest.mark.parametrize("secret", ["made-up", "x" * 5000, "%00"])
-def test_an_unknown_link_offers_a_next_step(stranger: Browser, path: str, secret: str) -> None:
-    page = stranger.get(f"{path}/{secret}")
-    assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
+def test_an_unknown_link_offers_a_next_step(stranger: Browser) -> None:
+    for secret in ["made-up", "x" * 5000, "%00"]:
+        for path in ["/confirm-address", "/restore-address"]:
+            page = stranger.get(f"{path}/{secret}")
+            assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
 
 
 def test_the_code_from_the_email_does_the_same_as_the_link(member: Browser, inbox: Inbox, deliver: Deliver) -> None:

@@ -124,25 +124,22 @@ def test_a_file_without_addresses_is_refused(started: Started) -> None:
         started(b"a;b\nc;d\n")
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        b"\x00" * 5000,
-        b'"' * 5000,
-        b"ada@example.com," * 10_000,
-        b"=1+1;ada@example.com\n@SUM(A1);@\n",
-        b"ada@example.com\x00;\xff\xfe\n" * 100,
-        b"email\n" + b"x" * 1_000_000 + b"@example.com\n",
-    ],
-    ids=["zeros", "quotes", "columns", "formulas", "nul", "long"],
-)
-def test_hostile_files_are_read_to_their_end(
-    started: Started, run_jobs: RunJobs, read_job: ReadJob, file: bytes
-) -> None:
-    job_id = started(file, columns={"email": 0, "name": 1})
-    run_jobs()
-    job = read_job(job_id)
-    assert (job.state, sum(job.outcomes.values())) == ("finished", job.total)
+HOSTILE = [
+    b"\x00" * 5000,
+    b'"' * 5000,
+    b"ada@example.com," * 10_000,
+    b"=1+1;ada@example.com\n@SUM(A1);@\n",
+    b"ada@example.com\x00;\xff\xfe\n" * 100,
+    b"email\n" + b"x" * 1_000_000 + b"@example.com\n",
+]
+
+
+def test_hostile_files_are_read_to_their_end(started: Started, run_jobs: RunJobs, read_job: ReadJob) -> None:
+    for file in HOSTILE:
+        job_id = started(file, columns={"email": 0, "name": 1})
+        run_jobs()
+        job = read_job(job_id)
+        assert (job.state, sum(job.outcomes.values())) == ("finished", job.total)
 
 
 def test_a_file_name_that_is_no_text_can_be_shown(database: Database, read_job: ReadJob) -> None:

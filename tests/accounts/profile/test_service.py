@@ -74,11 +74,11 @@ class TestSessions:
             profile.sign_out(session, ada.id, 1)
         assert (is_valid(database, one), is_valid(database, other)) == (False, True)
 
-    @pytest.mark.parametrize("number", [0, 2, 2**31, 2**63, 10**30])
-    def test_unknown_ids_end_none(self, database: Database, ada: User, signed_in: SignedIn, number: int) -> None:
+    def test_unknown_ids_end_none(self, database: Database, ada: User, signed_in: SignedIn) -> None:
         signed_in(ada)
-        with pytest.raises(NotFound), database.transaction() as session:
-            profile.sign_out(session, ada.id, number)
+        for number in [0, 2, 2**31, 2**63, 10**30]:
+            with pytest.raises(NotFound), database.transaction() as session:
+                profile.sign_out(session, ada.id, number)
 
     def test_other_users_sessions_cannot_be_ended(self, database: Database, ada: User, signed_in: SignedIn) -> None:
         token = signed_in(ada)

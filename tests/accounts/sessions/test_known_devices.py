@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 import time_machine
 from sqlalchemy import select
 
@@ -76,7 +75,7 @@ def test_forgetting_others_does_not_make_this_browser_known(database: Database, 
     assert not knows(database, ada, there)
 
 
-@pytest.mark.parametrize("cookie", [".", "....." * 1000, "x" * 1_000_000, "\x00", "\ud800"])
-def test_a_made_up_cookie_is_not_known(database: Database, ada: User, cookie: str) -> None:
-    assert not knows(database, ada, cookie)
-    assert knows(database, ada, remember(database, ada, cookie))
+def test_a_made_up_cookie_is_not_known(database: Database, ada: User) -> None:
+    for cookie in [".", "....." * 1000, "x" * 1_000_000, "\x00", "\ud800"]:
+        assert not knows(database, ada, cookie)
+        assert knows(database, ada, remember(database, ada, cookie))

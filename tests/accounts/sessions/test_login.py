@@ -30,15 +30,15 @@ def test_only_active_users_can_sign_in(state: AppState, ada: User, user_state: U
         sign_in(state, ada.email)
 
 
-@pytest.mark.parametrize("email", ["", "ada@example.com", "nobody@example.com", "ada", "x" * 2000])
 def test_a_password_is_hashed_whether_or_not_the_address_is_used(
-    state: AppState, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
+    state: AppState, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
-    with pytest.raises(LoginRefused):
-        sign_in(state, email, "wrong")
-    counted.assert_called_once()
+    for number, email in enumerate(("", "ada@example.com", "nobody@example.com", "ada", "x" * 2000)):
+        with pytest.raises(LoginRefused):
+            sign_in(state, email, "wrong")
+        assert counted.call_count == number + 1
 
 
 def test_a_hash_is_renewed_when_the_parameters_have_changed(state: AppState, ada: User) -> None:

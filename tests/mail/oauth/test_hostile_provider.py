@@ -46,20 +46,25 @@ def test_invalid_text_is_left_out_of_a_grant(
     assert "Access token status: Generated" in page.text
 
 
+INVALID_CODES = [
+    {"user_code": BROKEN},
+    {"device_code": BROKEN},
+    {"user_code": "AB\u202eCD"},
+    {"verification_uri": f"https://provider.example/{'a' * 3000}"},
+    {"verification_uri": "javascript:alert(1)"},
+    {"expires_in": 0},
+    {"expires_in": -(10**11)},
+    {"interval": "soon"},
+]
+
+
 @pytest.mark.one_database
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"user_code": BROKEN}, {"device_code": BROKEN}, {"user_code": "AB\u202eCD"},
-        {"verification_uri": f"https://provider.example/{'a' * 3000}"}, {"verification_uri": "javascript:alert(1)"},
-        {"expires_in": 0}, {"expires_in": -(10**11)}, {"interval": "soon"},
-    ],
-)  # fmt: skip
 def test_an_invalid_device_code_is_reported_on_the_page(
-    values: dict[str, Any], administrator: Browser, provider: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+    administrator: Browser, provider: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = provider.device
-    monkeypatch.setattr(provider, "device", lambda *asked: given(*asked) | values)
-    page = administrator.post(START, **oauth_form(provider, authentication="device_code"))
-    assert (page.status_code, page.request.path) == (200, PAGE)
-    assert "The reply to the device code request can" in page.text
+    for values in INVALID_CODES:
+        monkeypatch.setattr(provider, "device", lambda *asked, values=values: given(*asked) | values)
+        page = administrator.post(START, **oauth_form(provider, authentication="device_code"))
+        assert (page.status_code, page.request.path) == (200, PAGE)
+        assert "The reply to the device code request can" in page.text
