@@ -41,7 +41,7 @@ def test_the_page_shows_what_was_found_and_what_to_publish(
         server.host, server_id = "mail.mailroom.example", server.id
     page = administrator.get("/settings/mail/deliverability").text
     assert 'value="v=spf1 mx a:mail.mailroom.example -all"' in page
-    assert "It replaces the present SPF record" in page
+    assert "It replaces the current SPF record" in page
     assert "_dmarc.mailroom.example" in page
     assert "Check again" in administrator.get(f"/settings/mail/{server_id}/deliverability").text
     assert f"/settings/mail/{server_id}/deliverability" in administrator.get("/settings/mail").text
