@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import Any
 
 import click
+from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from webapp import create_app
+from webapp.core.config import Config
 
 # Whether the command line asks for JSON, in the context's `meta`.
 WANTS_JSON = "mailroom.json"
@@ -38,6 +40,10 @@ COMMANDS = {
 }
 
 
+# Those that only look at an installation: in a wrong folder, they don't begin one.
+LOOKING = ("doctor", "status")
+
+
 class Commands(AppGroup):
     """The group; reports errors in one line instead of a traceback.
 
@@ -60,7 +66,7 @@ class Commands(AppGroup):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Create a context with our application, whatever FLASK_APP is set to."""
-        extra.setdefault("obj", ScriptInfo(create_app=create_app, set_debug_flag=False))
+        extra.setdefault("obj", ScriptInfo(create_app=_create_app, set_debug_flag=False))
         return super().make_context(info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -84,6 +90,13 @@ class Commands(AppGroup):
             if explained is None:
                 raise
             raise _told(ctx, explained) from error
+
+
+def _create_app() -> Flask:
+    """Create the application for the command that runs. Raises ConfigError or InvalidPlugin."""
+    if click.get_current_context().info_name in LOOKING:
+        Config.require_database()
+    return create_app()
 
 
 def _told(ctx: click.Context, error: click.ClickException) -> click.ClickException:

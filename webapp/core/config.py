@@ -37,6 +37,9 @@ MAX_UPLOAD_SIZE = 16 * 1024 * 1024
 # Megabytes of an email that applications may hand in: what the largest providers accept is 150.
 MAX_EMAIL_SIZE = 150
 
+# The file in the instance folder that is the database, unless another one is given.
+OWN_DATABASE = "mailroom.sqlite"
+
 # In `send_only_to`.
 NOBODY = "nobody"
 
@@ -126,13 +129,23 @@ class Config:
         except OSError as error:
             raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be created ({error.strerror}).") from error
         given["instance"] = instance
-        given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
+        given.setdefault("database_url", f"sqlite:///{instance / OWN_DATABASE}")
         given.setdefault("queue_url", _queue_url(instance, given["database_url"]))
         if not given.get("secret_key") and not given.get("secret_key_file"):
             given["secret_key_file"] = _own_secret_key(instance, given["database_url"])
         config = cls(**given)
         config._check()
         return config
+
+    @classmethod
+    def require_database(cls, environ: Mapping[str, str] = os.environ) -> None:
+        """Raise ConfigError if the database would be a file in the instance folder that doesn't exist yet."""
+        instance = Path(_read("instance", False, environ) or cls.instance).resolve()
+        if not _read("database_url", True, environ) and not (instance / OWN_DATABASE).exists():
+            raise ConfigError(
+                f"There is no database in {instance}. Set {PREFIX}INSTANCE to the folder of the installation, or "
+                f"{PREFIX}DATABASE_URL."
+            )
 
     @property
     def secret_keys(self) -> list[str]:
