@@ -145,7 +145,7 @@ def print_examination(found: Examination, command: str) -> None:
         click.echo("\nWhat was tried:")
         print_table(("settings", "result"), tried)
     if found.lines:
-        click.echo("\nThe conversation:")
+        click.echo("\nTranscript:")
     for line in found.lines:
         click.echo(f"{line.mark} {one_line(line.text)}")
 

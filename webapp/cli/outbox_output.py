@@ -110,7 +110,7 @@ def print_story(message: Message, found: Story, handed: Handed | None, diagnosis
     if found.total > len(found.attempts):
         click.echo(f"… and {found.total - len(found.attempts)} earlier ones")
     if found.transcript:
-        click.echo(f"\nThe conversation of the last failure:\n{clean(found.transcript)}")
+        click.echo(f"\nTranscript of the last failure:\n{clean(found.transcript)}")
 
 
 def _attempt_row(message: Message, attempt: Attempt) -> tuple[object, ...]:
