@@ -61,7 +61,8 @@ def test_the_wheel_ships_the_types_of_the_contract_with_plugins(wheel: Path) -> 
 
 
 def test_the_installed_application_serves_pages_and_can_be_set_up(mailroom: str, tmp_path: Path) -> None:
-    with running(tmp_path, "serve", "--port", str(free_port()), command=[mailroom]) as served:
+    options = ("--port", str(free_port()), "--processes", "1")
+    with running(tmp_path, "serve", *options, command=[mailroom]) as served:
         served.wait_for("setup?key=")
         (setup,) = re.findall(r"http\S+/setup\?key=\S+", served.out)
         first = Visitor(setup)

@@ -32,7 +32,8 @@ def test_schemathesis_finds_nothing_wrong(tmp_path: Path) -> None:
     prepare(tmp_path / "instance")
     port, environ = free_port(), {"MAILROOM_INSTANCE": str(tmp_path / "instance"), "MAILROOM_RATE_LIMITS": "off"}
     url = f"http://127.0.0.1:{port}/api/v1/openapi.json"
-    with running(tmp_path, "serve", "--port", str(port), "--processes", "1", environ=environ) as mailroom:
+    options = ("--port", str(port), "--processes", "1", "--workers", "0")
+    with running(tmp_path, "serve", *options, environ=environ) as mailroom:
         mailroom.wait_for("/setup?key=")
         checked = subprocess.run(
             [

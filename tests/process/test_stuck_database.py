@@ -32,9 +32,8 @@ def address(database_url: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a running Mailroom with one process of eight threads."""
     port = free_port()
     environ = {"MAILROOM_DATABASE_URL": database_url, "MAILROOM_SECRET_KEY": "x" * 32}
-    with running(
-        tmp_path, "serve", "--port", str(port), "--processes", "1", "--threads", "8", environ=environ
-    ) as mailroom:
+    options = ("--port", str(port), "--processes", "1", "--threads", "8", "--workers", "0")
+    with running(tmp_path, "serve", *options, environ=environ) as mailroom:
         mailroom.wait_for("Mailroom is listening on")
         yield f"http://127.0.0.1:{port}"
 

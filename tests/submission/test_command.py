@@ -3,23 +3,28 @@
 import socket
 from pathlib import Path
 
+import pytest
+
+from tests.support.command import run_mailroom
 from tests.support.running import free_port, running, until
 
 
-def test_a_taken_or_missing_address_is_said_before_anything_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "address", "problem"),
+    [("serve", "127.0.0.1:{taken}", "in use"), ("submission", "", "MAILROOM_SUBMISSION is not set")],
+)
+def test_a_taken_or_missing_address_is_said_before_anything_runs(
+    tmp_path: Path, command: str, address: str, problem: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        for number, (command, environ, words) in enumerate(
-            (
-                (["serve", "--port", str(free_port())], {"MAILROOM_SUBMISSION": f"127.0.0.1:{port}"}, "in use"),
-                (["submission"], {}, "MAILROOM_SUBMISSION is not set"),
-            )
-        ):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            with running(folder, *command, environ=environ) as mailroom:
-                assert mailroom.process.wait(60) == 2
-                assert words in mailroom.errors
+        environ = {
+            "MAILROOM_INSTANCE": str(tmp_path),
+            "MAILROOM_SUBMISSION": address.format(taken=taken.getsockname()[1]),
+        }
+        refused = run_mailroom(
+            [command, *(["--port", str(free_port())] if command == "serve" else [])], environ=environ
+        )
+    assert (refused.exit_code, problem in refused.stderr) == (2, True)
 
 
 def test_it_runs_alone_and_stops_when_it_is_asked_to(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def test_keys_are_rotated_while_people_work(
     add_user(state.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     save("kept")
     port = free_port()
-    with running(tmp_path, "serve", "--port", str(port), "--processes", "2", environ=environ) as served:
+    options = ("--port", str(port), "--processes", "2", "--workers", "0")
+    with running(tmp_path, "serve", *options, environ=environ) as served:
         served.wait_for("Mailroom is listening on")
         ada = Visitor(f"http://127.0.0.1:{port}")
         ada.submit("/login", email="ada@mailroom.example", password=PASSWORD)
