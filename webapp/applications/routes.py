@@ -112,7 +112,7 @@ def disable(application_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:application_id>/enable")
 def enable(application_id: int) -> ResponseReturnValue:
-    """Let a disabled application in again."""
+    """Enable a disabled application."""
     with app_state().database.transaction() as session:
         service.enable(session, application_id)
     flash(_("Enabled."), "success")

@@ -98,7 +98,7 @@ def add(name: str, as_json: bool, **given: Any) -> None:
 @value_options
 @json_option
 def change(name: str, new_name: str | None, as_json: bool, **given: Any) -> None:
-    """Change what an application may do. A repeatable option replaces all; with an empty value, it clears them."""
+    """Change what an application may do. A repeatable option replaces the whole list; an empty value clears it."""
 
     def change_one(session: Session, application: Application) -> None:
         values = _with_options(service.values_of(application), given)
@@ -163,7 +163,7 @@ def rotate(name: str, overlap: int, as_json: bool) -> None:
 @name_argument
 @json_option
 def disable(name: str, as_json: bool) -> None:
-    """Refuse an application. What it handed in is still sent."""
+    """Disable an application. What it handed in is still sent."""
     _change(name, as_json, "disabled", lambda session, one: service.disable(session, one.id))
 
 
@@ -171,7 +171,7 @@ def disable(name: str, as_json: bool) -> None:
 @name_argument
 @json_option
 def enable(name: str, as_json: bool) -> None:
-    """Let a disabled application in again."""
+    """Enable a disabled application."""
     _change(name, as_json, "enabled", lambda session, one: service.enable(session, one.id))
 
 

@@ -111,7 +111,7 @@ def test(context: click.Context, name: str | None, to: str | None, as_json: bool
 def set_server(name: str | None, **given: Any) -> None:
     """Change a mail server. What isn't given stays as it is.
 
-    Settings that need an access token first are kept as a draft until it is generated, which takes a browser for some.
+    Settings that need an access token first are kept as a draft until it is generated. Some methods take a browser.
     """
     _set(lambda session: _to_change(session, name, given["provider"]), **given)
 
@@ -119,7 +119,7 @@ def set_server(name: str | None, **given: Any) -> None:
 @mail.command(cls=SettingsCommand)
 @saving_options
 def add(**given: Any) -> None:
-    """Add one more mail server: the first one, or the last of the fallbacks."""
+    """Add a mail server: the first one, or the last fallback."""
     _set(lambda _session: None, server_id=service.NEW, **given)
 
 

@@ -112,7 +112,7 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
 def assign(name: str | None, as_json: bool, new_name: str | None, **given: tuple[str, ...]) -> None:
     """Name a mail server, or have it send only for certain From domains and applications.
 
-    A repeatable option replaces all; with an empty value, it clears them.
+    A repeatable option replaces the whole list; an empty value clears it.
     """
 
     def change(session: Session, server: MailServer) -> MailServer:

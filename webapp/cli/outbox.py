@@ -79,7 +79,7 @@ def show(message_id: int, as_json: bool) -> None:
 @filters
 @json_option
 def retry(message_ids: tuple[int, ...], everything: bool, as_json: bool, **given: str | None) -> None:
-    """Try messages again now that wait, failed, or may not have arrived."""
+    """Send messages that wait, failed, or may not have arrived now."""
     form = filter_form(given)
     _require_one_way(message_ids, everything, form)
     with changed_database() as database:
@@ -97,7 +97,7 @@ def retry(message_ids: tuple[int, ...], everything: bool, as_json: bool, **given
 @filters
 @json_option
 def cancel(message_ids: tuple[int, ...], everything: bool, yes: bool, as_json: bool, **given: str | None) -> None:
-    """Don't send messages that wait."""
+    """Cancel waiting messages."""
     form = filter_form(given)
     _require_one_way(message_ids, everything, form)
     with changed_database() as database:

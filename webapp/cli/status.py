@@ -37,7 +37,7 @@ DUTIES = {
 def status(context: click.Context, as_json: bool) -> None:
     """Say whether mail goes out and, if not, since when and why.
 
-    The exit code is 0 if mail goes out, 1 if it doesn't, 2 if that can't be told.
+    The exit code is 0 if mail goes out, 1 if it doesn't, 2 if that can't be determined.
     """
     with open_database() as database, database.read() as session:
         state = full_state(session, clock.now())

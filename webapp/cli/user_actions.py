@@ -87,7 +87,7 @@ def resend(email: str, as_json: bool) -> None:
 def show_link(email: str, as_json: bool) -> None:
     """Print a link, for when email doesn't arrive.
 
-    It activates a new account, or resets the password of another, who is told by email.
+    It activates a new account, or resets the password of an active one; the user is notified by email.
     """
     with changed_database() as database, database.transaction() as session:
         url = public_url(session)

@@ -24,7 +24,7 @@ from webapp.core.i18n import LANGUAGES
 from webapp.web.forms import text
 
 HEADER = ("id", "state", "role", "created (UTC)", "email", "name")
-users = AppGroup("users", help="People with an account: create, import, disable, let in.")
+users = AppGroup("users", help="Users: create, import, change, disable, unlock.")
 for action in actions.commands.values():
     users.add_command(action)
 # Those of the list's filter.
@@ -52,7 +52,7 @@ def add(
     show_link: bool,
     as_json: bool,
 ) -> None:
-    """Create a user, who chooses a password by a link."""
+    """Create a user, who chooses a password through a link."""
     if send_activation and show_link:
         raise click.UsageError("Use --send-activation or --show-link, not both.")
     given = {"email": email, "name": name or names.from_address(email), "role": role, "language": language or ""}

@@ -137,7 +137,7 @@ def rotate(name: str, as_json: bool) -> None:
 @name_argument
 @json_option
 def disable(name: str, as_json: bool) -> None:
-    """Send it nothing any more, not even what is queued."""
+    """Turn a webhook off. Queued events aren't sent either."""
     _change(name, as_json, "disabled", lambda session, webhook: service.turn_off(session, webhook.id))
 
 
@@ -145,7 +145,7 @@ def disable(name: str, as_json: bool) -> None:
 @name_argument
 @json_option
 def enable(name: str, as_json: bool) -> None:
-    """Send it what happens from now on."""
+    """Turn a webhook on, for events from now on."""
     _change(name, as_json, "enabled", lambda session, webhook: service.turn_on(session, webhook.id))
 
 
