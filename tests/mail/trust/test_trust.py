@@ -19,6 +19,7 @@ from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.trust.service import look
+from webapp.providers import Security
 
 pytestmark = pytest.mark.one_database
 Scripted = Callable[..., ScriptedServer]
@@ -104,20 +105,26 @@ def test_a_certificate_that_cannot_be_shown_keeps_no_email_back(scripted: Script
 
 
 @pytest.mark.parametrize(
-    ("version", "code"),
-    [(ssl.TLSVersion.TLSv1_2, "tls_refused"), (ssl.TLSVersion.TLSv1_3, "client_certificate_required")],
+    ("security", "version", "code"),
+    [
+        ("tls", ssl.TLSVersion.TLSv1_2, "tls_refused"),
+        ("tls", ssl.TLSVersion.TLSv1_3, "client_certificate_required"),
+        # Here the client speaks first, and the server may have left already.
+        ("starttls", ssl.TLSVersion.TLSv1_3, "client_certificate_required"),
+    ],
 )
 def test_a_server_that_asks_for_a_certificate_gets_it(
-    version: ssl.TLSVersion, code: str, authority: Authority, scripted: Scripted, company: Company, tmp_path: Path,
+    security: Security, version: ssl.TLSVersion, code: str, authority: Authority, scripted: Scripted,
+    company: Company, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     context = authority.server()
     context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, version
     context.load_verify_locations(company.ca_file)
-    server = scripted(tls="tls", certificate=context)
+    server = scripted(tls=security, certificate=context)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    settings = settings_for(server, security="tls", timeout=2)
+    settings = settings_for(server, security=security, timeout=2)
     with pytest.raises(DeliveryError) as caught:
         SmtpConnection(settings).__enter__()
     assert caught.value.code == code

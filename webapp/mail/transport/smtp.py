@@ -198,7 +198,12 @@ class SmtpClient(smtplib.SMTP):
         if self._buffer:
             raise out_of_step(self.transcript.redactor(printable(self._buffer)))
         self.sock.settimeout(self.deadline.left(self._timeout))
-        self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
+        try:
+            self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
+        except ssl.SSLEOFError:
+            # The server has left. Why may be in an alert that nobody has read: this raises it.
+            self.sock.recv(1)
+            raise
 
     def getreply(self) -> tuple[int, bytes]:
         """Return one complete reply, received within the timeout. Raises OSError, such as NotSmtp."""
