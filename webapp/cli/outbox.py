@@ -79,7 +79,7 @@ def show(message_id: int, as_json: bool) -> None:
 @filters
 @json_option
 def retry(message_ids: tuple[int, ...], everything: bool, as_json: bool, **given: str | None) -> None:
-    """Send messages that wait, failed, or may not have arrived now."""
+    """Try waiting, failed or uncertain messages again now."""
     form = filter_form(given)
     _require_one_way(message_ids, everything, form)
     with changed_database() as database:
