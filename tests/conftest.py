@@ -24,7 +24,6 @@ from tests.support.certificates import Authority
 from tests.support.dns_server import NameServer
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.postgresql import PostgreSQL, running_postgresql
-from tests.support.routing import CompiledOnce
 from tests.support.scripted import ScriptedServer
 from tests.support.users import add_user
 from webapp import create_app
@@ -81,12 +80,6 @@ def authority() -> Iterator[Authority]:
 def _cheap_passwords() -> None:
     """Hash passwords in no time."""
     hashing.use_hasher(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_routing() -> None:
-    """Compile the rules for URLs once, not for each application."""
-    Flask.url_rule_class = CompiledOnce
 
 
 @pytest.fixture(scope="session", autouse=True)
