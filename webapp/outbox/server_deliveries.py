@@ -32,8 +32,7 @@ def _stopped(session: Session) -> dict[int, tuple[datetime, Failure]]:
     server = service.tried_server(session, held) if held else None
     if server is None or held is None or held.failure is None or status.stopped_since is None:
         return {}
-    # That is no fault of the server.
-    return {} if held.failure.code == "no_public_url" else {server.id: (status.stopped_since, held.failure)}
+    return {server.id: (status.stopped_since, held.failure)}
 
 
 def _of_server(session: Session, server_id: int, failing: tuple[datetime, Failure] | None) -> Deliveries:
