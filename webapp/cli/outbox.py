@@ -35,7 +35,11 @@ Change = Callable[[Session, int], Any]
 
 # Those of the list's filter.
 filters = options(
-    click.option("--state", type=click.Choice([state.value for state in StateFilter]), help="Default: all."),
+    click.option(
+        "--state",
+        type=click.Choice([state.value for state in StateFilter]),
+        help="Default: all. waiting is queued or sending.",
+    ),
     click.option("--address", help="An address, the beginning of one, or a domain after an @."),
     click.option("--kind", help="Type, such as activation or reset."),
     click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
