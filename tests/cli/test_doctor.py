@@ -36,6 +36,11 @@ def test_an_email_is_sent_where_one_is_asked_for(mailroom: Command, inbox: Inbox
     assert [mail["To"] for mail in inbox.messages] == ["ada@mailroom.example"]
 
 
+@pytest.mark.usefixtures("inbox")
+def test_a_wrong_recipient_is_named_by_its_option(mailroom: Command) -> None:
+    assert "--send: " in mailroom("doctor", "--send", "nobody").stderr
+
+
 def test_a_server_is_chosen_by_name_and_its_failure_explained(
     mailroom: Command, inbox: Inbox, scripted: Callable[..., ScriptedServer]
 ) -> None:

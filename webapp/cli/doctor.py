@@ -42,7 +42,7 @@ def doctor(
             recipient = to or first_administrator(session) or parseaddr(server.mail_from)[1]
         sends = to is not None
         result = form_over({"test_recipient": recipient}, primary, server).as_posted(for_test=True, sends=sends)
-        examination = run_check(require_valid(result), server, recipient, sends)
+        examination = run_check(require_valid(result, recipient="--send"), server, recipient, sends)
     findings = _look_up(server) if with_dns else []
     if as_json:
         more = {"deliverability": [finding.to_data() for finding in findings]} if with_dns else {}

@@ -165,15 +165,18 @@ def form_over(posted: Mapping[str, str], primary: MailServer | None, shown: Mail
     return FormState(MultiDict(posted), shown, primary, NO_USER, providers, sealer)
 
 
-def require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:
-    """Return what was entered. Raises BadOptions; `own_fields` are those of the provider that were given."""
+def require_valid(result: FormResult, own_fields: Mapping[str, str] = {}, recipient: str = "--to") -> EnteredServer:
+    """Return what was entered. Raises BadOptions; `own_fields` are those of the provider that were given.
+
+    `recipient` is the option for the recipient of a test email.
+    """
     provider = result.form.chosen
     problems = {
         f"--field {name}": f"{provider.label} has no such field." for name in own_fields.keys() - provider.fields
     }
     names = SECRET_OPTIONS | {name: f"--field {name}" for name in provider.fields}
     if not result.valid:
-        problems |= problems_of(result.form, {**names, "test_recipient": "--to"})
+        problems |= problems_of(result.form, {**names, "test_recipient": recipient})
     if problems or result.entered is None:
         raise BadOptions(problems)
     return result.entered
