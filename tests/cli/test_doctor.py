@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.command import run_mailroom
 from tests.support.faulty_certificates import Company, fault
 from tests.support.inbox import PASSWORD, Inbox
 from tests.support.scripted import ScriptedServer
@@ -21,14 +20,6 @@ def test_a_server_through_which_mail_can_flow_is_asked_but_sends_nothing(mailroo
     assert [stage["name"] for stage in found["stages"]][-2:] == ["mail", "rcpt"]
     assert set(found["stages"][0]) == {"name", "ok", "seconds", "note"}
     assert inbox.messages == []
-
-
-@pytest.mark.parametrize("command", ["doctor", "status"])
-def test_in_a_wrong_folder_no_installation_is_begun(command: str, tmp_path: Path) -> None:
-    environ = {"MAILROOM_INSTANCE": str(tmp_path / "instance"), "MAILROOM_DATABASE_URL": None}
-    result = run_mailroom([command], environ=environ)
-    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert f"There is no database in {tmp_path / 'instance'}. Set MAILROOM_INSTANCE" in result.stderr
 
 
 def test_an_email_is_sent_where_one_is_asked_for(mailroom: Command, inbox: Inbox) -> None:

@@ -38,10 +38,8 @@ COMMANDS = {
     "users": "users:users",
     "applications": "applications:applications",
 }
-
-
-# Those that only look at an installation: in a wrong folder, they don't begin one.
-LOOKING = ("doctor", "status")
+# Those that may begin an installation. The others are for one that exists, and say so in a wrong folder.
+BEGINNING = frozenset({"serve", "worker", "web", "demo", "submission", "upgrade", "create-admin", "check-settings"})
 
 
 class Commands(AppGroup):
@@ -94,7 +92,7 @@ class Commands(AppGroup):
 
 def _create_app() -> Flask:
     """Create the application for the command that runs. Raises ConfigError or InvalidPlugin."""
-    if click.get_current_context().info_name in LOOKING:
+    if click.get_current_context().find_root().invoked_subcommand not in BEGINNING:
         Config.require_database()
     return create_app()
 
