@@ -118,9 +118,13 @@ def require_active(_session: Session, _message: ClaimedMessage, user: LockedUser
 
 def write_lockout(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     """It goes to the account's own address: the one entered may compare as equal and be another mailbox."""
+    return write_to_user(message, user, until=datetime.fromisoformat(message.data["until"]))
+
+
+def write_to_user(message: ClaimedMessage, user: LockedUser | None, **more: object) -> PreparedMessage:
+    """It goes to the user's present address, and says this besides what happened."""
     found = _known(user)
-    data = _data(message, found) | {"until": datetime.fromisoformat(message.data["until"])}
-    return PreparedMessage(found.email, data, found.language)
+    return PreparedMessage(found.email, _data(message, found) | more, found.language)
 
 
 def require_unresolved(session: Session, message: ClaimedMessage, user: LockedUser | None) -> None:
@@ -133,9 +137,7 @@ def require_unresolved(session: Session, message: ClaimedMessage, user: LockedUs
 
 def write_expiry_alert(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     """It goes to an administrator."""
-    found = _known(user)
-    expiry = Expiry.from_data(message.data)
-    return PreparedMessage(found.email, _data(message, found) | {"expiry": expiry}, found.language)
+    return write_to_user(message, user, expiry=Expiry.from_data(message.data))
 
 
 def require_administrator(session: Session, message: ClaimedMessage, user: LockedUser | None) -> None:
@@ -147,11 +149,9 @@ def require_administrator(session: Session, message: ClaimedMessage, user: Locke
 
 def write_rollback(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     """It goes to an administrator."""
-    found = _known(user)
     rollback = Rollback.from_data(message.data)
-    with i18n.use_language(found.language):
-        data = {"rollback": rollback, "cause": describe(rollback.failure)}
-    return PreparedMessage(found.email, _data(message, found) | data, found.language)
+    with i18n.use_language(_known(user).language):
+        return write_to_user(message, user, rollback=rollback, cause=describe(rollback.failure))
 
 
 def activation_lifetime(session: Session, _user: LockedUser) -> datetime:

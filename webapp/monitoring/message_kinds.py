@@ -1,48 +1,33 @@
 """The emails to administrators about outages and mail servers in trouble."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.orm import Session
 
-from webapp.accounts.models import UserState
+from webapp.accounts import message_contents as contents
 from webapp.accounts.preparation import LockedUser, kind_to_users
 from webapp.core import i18n
 from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.diagnosis.service import diagnose
-from webapp.outbox.kinds import (
-    SAMPLE_NAME,
-    SAMPLE_RECIPIENT,
-    ClaimedMessage,
-    PreparedMessage,
-    Unwanted,
-    register_kinds,
-)
+from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, ClaimedMessage, PreparedMessage, register_kinds
 from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 
 TIMES = ("since", "until")
-REASONS = {"no_administrator": _("The account no longer belongs to an active administrator.")}
-
-
-def _require(_session: Session, _message: ClaimedMessage, user: LockedUser | None) -> None:
-    if user is None or user.state != UserState.ACTIVE or not user.is_administrator:
-        raise Unwanted("no_administrator")
 
 
 def _write(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
-    if user is None:
-        raise Unwanted("no_administrator")
-    found = message.data
-    failure = Failure.of_stored(found)
+    written, found = contents.write_to_user(message, user), message.data
     data: dict[str, Any] = {name: datetime.fromisoformat(found[name]) for name in TIMES if name in found}
     data |= {name: found[name] for name in ("server", "by") if name in found}
-    with i18n.use_language(user.language):
-        data |= {"name": user.name, "cause": _cause(found, failure)}
-    return PreparedMessage(user.email, data, user.language)
+    with i18n.use_language(written.language):
+        data |= {"name": written.data["name"], "cause": _cause(found, Failure.of_stored(found))}
+    return replace(written, data=data)
 
 
 def _cause(found: Mapping[str, Any], failure: Failure) -> str:
@@ -65,20 +50,10 @@ def _sample_of_servers(now: datetime) -> PreparedMessage:
     return PreparedMessage(SAMPLE_RECIPIENT, data | {"server": "SendGrid", "by": "Office 365"})
 
 
-RECOVERED_KIND = kind_to_users(
-    "mail_recovered", _("Mail works again"), _write, _sample, require=_require, reasons=REASONS
-)
-IN_TROUBLE_KIND = kind_to_users(
-    "mail_server_in_trouble",
-    _("A mail server is failing"),
-    _write,
-    _sample_of_servers,
-    require=_require,
-    reasons=REASONS,
-)
-WELL_KIND = kind_to_users(
-    "mail_server_well", _("A mail server works again"), _write, _sample_of_servers, require=_require, reasons=REASONS
-)
+_kind = partial(kind_to_users, require=contents.require_administrator, reasons=contents.REASONS)
+RECOVERED_KIND = _kind("mail_recovered", _("Mail works again"), _write, _sample)
+IN_TROUBLE_KIND = _kind("mail_server_in_trouble", _("A mail server is failing"), _write, _sample_of_servers)
+WELL_KIND = _kind("mail_server_well", _("A mail server works again"), _write, _sample_of_servers)
 
 
 def init_app(app: Flask) -> None:
