@@ -236,5 +236,5 @@ def _outcome(saved: Saved | None) -> str:
     if saved.discarded_grant:
         parts.append("The access token was discarded, because it was generated for other settings.")
     if not saved.can_work:
-        parts.append("It will be used once an access token is generated: see Settings → Mail server.")
+        parts.append("It will be used once an access token is generated: see Settings → Mail servers.")
     return " ".join(parts)

@@ -1,1 +1,1 @@
-"""OAuth2 grants: gained, renewed, shown."""
+"""OAuth2 grants: obtained, refreshed, stored."""

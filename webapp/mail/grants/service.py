@@ -82,8 +82,8 @@ def discarding_changes(
     """Return the entered changes that discard the grant when it is saved; empty if the grant stays.
 
     `opened` are the saved secrets in the clear. The user name may become that of the account that the grant is for.
-    Access tokens go where the email goes: a change of that requires the
-    client secret again, and an application without one has nothing to prove itself with, so its grant is discarded.
+    Access tokens go where the email goes: a change of that requires the client secret again, and an application without
+    one has nothing to prove itself with, so its grant is discarded.
     """
     new_secrets = {name for name, value in entered.new_secrets.items() if opened.get(name) != value}
     secrets = (new_secrets | entered.removed & set(saved.sealed_secrets)) & set(CLIENT_SECRETS)
