@@ -130,9 +130,10 @@ class MailCollector(Collector):
 
     def _expiries(self) -> Metric:
         dates = GaugeMetricFamily(
-            "mailroom_expiry_timestamp_seconds", "When something that the mail server needs expires.", labels=["what"]
-        )
-        for expiry in expiries.current(self._session, self._now):
+            "mailroom_expiry_timestamp_seconds", "When something that a mail server needs expires.",
+            labels=["what", "server"],
+        )  # fmt: skip
+        for expiry in expiries.of_all(self._session, self._now):
             if expiry.expires_at is not None:
-                dates.add_metric([expiry.subject], expiry.expires_at.timestamp())
+                dates.add_metric([expiry.subject, expiry.server], expiry.expires_at.timestamp())
         return dates

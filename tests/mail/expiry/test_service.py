@@ -122,7 +122,7 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
         owner.authorize()
         record(owner.state.database, owner.server, valid(NOON - 80 * DAY, NOON + 10 * DAY))
     with owner.state.database.read() as session:
-        found = expiries.current(session, NOON)
+        found = expiries.of_all(session, NOON)
     assert [(one.subject, one.state) for one in found] == [
         (ExpirySubject.GRANT, ExpiryState.EXPIRED),
         (ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING),

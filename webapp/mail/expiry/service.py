@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from webapp.core import certificates
 from webapp.mail.models import Grant, GrantStatus, MailServer
-from webapp.mail.servers import PRIMARY
 from webapp.providers.oauth2 import LABELS
 
 AHEAD = timedelta(days=14)
@@ -103,12 +102,6 @@ class Expiry:
         # Messages of earlier versions are about the only mail server that there was.
         server = {"server_id": data.get("server_id", 0), "server": data.get("server", "")}
         return cls(ExpirySubject(data["subject"]), ExpiryState(data["state"]), expires_at, **server)
-
-
-def current(session: Session | Connection, now: datetime) -> list[Expiry]:
-    """Return the expiry dates of the primary; none if no server is saved."""
-    row = session.execute(_USED_WITH_GRANT.where(MailServer.position == PRIMARY)).first()
-    return [] if row is None else expiries_of(row, None if row.grant_id is None else row, now)
 
 
 def of_all(session: Session | Connection, now: datetime) -> list[Expiry]:
