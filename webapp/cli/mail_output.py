@@ -155,14 +155,15 @@ def _print_presented(presented: Presented, command: str) -> None:
     rows = [(one.subject, one.issuer, f"{one.expires_at:%Y-%m-%d}", one.fingerprint) for one in presented.certificates]
     print_table(("issued for", "issued by", "expires", "SHA-256"), rows)
     for offer in presented.offers:
-        name, value = next(((name, value) for name, value in offer.values.items() if value), ("pinned_certificate", ""))
-        if name in TRUST:
-            given = (
-                f"{option(name)}-file - <<'END'\n{value.strip()}\nEND" if value else f"{option(name)}-file /dev/null"
-            )
-        else:
-            given = f"{option(name)} {quote(value)}"
+        given = " ".join(_given(name, value) for name, value in offer.values.items())
         click.echo(f"\n{OFFERS[offer.kind]}\n{command} {given}")
+
+
+def _given(name: str, value: str) -> str:
+    """Return the option that gives a form value; a certificate follows in the lines after the command."""
+    if name not in TRUST:
+        return f"{option(name)} {quote(value)}"
+    return f"{option(name)}-file - <<'END'\n{value.strip()}\nEND" if value else f"{option(name)}-file /dev/null"
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

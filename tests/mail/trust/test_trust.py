@@ -47,6 +47,8 @@ def test_another_certificate_than_the_pinned_one_gets_no_password(
     presented = look(settings, failure, Deadline(10))
     assert presented
     assert [one.kind for one in presented.offers] == ["authority", "certificate"]
+    # Without giving up the pin, the authority would make no difference.
+    assert presented.offers[0].values["pinned_certificate"] == ""
 
 
 def test_a_pin_is_given_up_where_this_machine_trusts_the_new_certificate(

@@ -115,7 +115,7 @@ def _candidates(trust: Trust, path: Sequence[x509.Certificate]) -> Iterator[Offe
     if last is not own and certificates.is_authority(last):
         trusted = certificates.parse(trust.authorities) if trust.authorities else []
         more = certificates.to_pem(trusted if last in trusted else [*trusted, last])
-        values = {"trusted_certificates": more, "pinned_certificate": ""}
+        values = {**({"pinned_certificate": ""} if trust.pinned else {}), "trusted_certificates": more}
         yield Offer(OfferKind.AUTHORITY, values, CertificateFacts.of(last))
     yield Offer(OfferKind.CERTIFICATE, {"pinned_certificate": certificates.to_pem([own])}, CertificateFacts.of(own))
 
