@@ -37,6 +37,7 @@ from webapp.mail.expiry import service as expiries
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
+from webapp.mail.server_page.places import place_of
 from webapp.mail.servers import EnteredServer
 from webapp.mail.service import Saved
 from webapp.monitoring.state import full_state
@@ -231,10 +232,11 @@ def _outcome(saved: Saved | None) -> str:
         return "Nothing was saved."
     if saved.unchanged:
         return "Nothing was changed."
-    name = saved.server.name
-    parts = [f"Saved as the draft {name}." if saved.is_draft else "Saved and in use." if saved.can_work else "Saved."]
+    parts = [f"Saved as the draft {saved.server.name}." if saved.is_draft else "Saved."]
     if saved.discarded_grant:
         parts.append("The access token was discarded, because it was generated for other settings.")
     if not saved.can_work:
         parts.append("It will be used once an access token is generated: see Settings → Mail servers.")
+    elif not saved.is_draft:
+        parts.append(place_of(saved.server))
     return " ".join(parts)

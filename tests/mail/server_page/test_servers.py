@@ -50,7 +50,7 @@ def test_one_more_server_is_the_last_fallback(two: Browser, row: Row) -> None:
     page = two.get(f"{PAGE}/{row('Custom 2').id}")
     assert 'value="smtp.second.example"' in page.text
     assert "when those before it fail" in page.text
-    two.submit_on(page, "save", timeout="17")
+    assert "Saved. Custom 2 is fallback 1 now." in two.submit_on(page, "save", timeout="17").text
     assert (row("Custom").timeout, row("Custom 2").timeout) == (10, 17)
 
 

@@ -27,6 +27,7 @@ from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.grant_view import keep_authorization_failure
 from webapp.mail.server_page.page import form_targets, page_context
+from webapp.mail.server_page.places import place_of
 from webapp.mail.server_page.progress import Tested
 from webapp.mail.service import Saved
 from webapp.mail.transcript import stage_label
@@ -225,7 +226,7 @@ def _said_of(done: Saved) -> tuple[str, str]:
     if done.unchanged:
         return _("Nothing was changed."), "info"
     if done.server.position != servers.PRIMARY:
-        return _("Saved. Email goes through this server when those before it fail."), "success"
+        return f"{_('Saved.')} {place_of(done.server)}", "success"
     if request.form.get("save") == "tested" or "test_and_use" in request.form:
         return _("Saved and in use."), "success"
     return _("Saved and in use. Send a test email to check that it works."), "success"
