@@ -110,29 +110,34 @@ def print_examination(found: Examination, command: str) -> None:
         click.echo(f"\n{route.family} doesn't work ({', '.join(route.addresses)}): {clean(route_error(route) or '')}")
     click.echo()
     if found.ok:
-        click.echo(_passed(found))
-        for one in found.warnings:
-            warning = to_data(one)
-            click.echo()
-            print_fields(
-                [
-                    ("Warning", warning["cause"]),
-                    ("What to do", "\n".join(warning["steps"])),
-                    ("More", warning["help_url"]),
-                ]
-            )
-        return
+        _print_passed(found)
+    else:
+        _print_failed(found, command)
+
+
+def _print_passed(found: Examination) -> None:
+    click.echo(_passed(found))
+    for one in found.warnings:
+        warning = to_data(one)
+        fields = [
+            ("Warning", warning["cause"]),
+            ("What to do", "\n".join(warning["steps"])),
+            ("More", warning["help_url"]),
+        ]
+        click.echo()
+        print_fields(fields)
+
+
+def _print_failed(found: Examination, command: str) -> None:
     click.echo("The test email could not be sent." if found.sends else "The check failed.")
     diagnosis = to_data(found.diagnosis) if found.diagnosis else {}
+    meaning = HEDGES.get(diagnosis.get("confidence") or "", "Meaning")
     fix = " ".join(f"{option(name)} {quote(value)}" for name, value in found.fix.values.items())
     print_fields(
         [
             ("Failed at", stage_label(found.stage) if found.stage else ""),
             ("Server reply" if found.reply else "Error", found.error),
-            (
-                HEDGES.get(diagnosis.get("confidence") or "", "Meaning"),
-                " ".join([diagnosis.get("cause", ""), *diagnosis.get("evidence", ())]),
-            ),
+            (meaning, " ".join([diagnosis.get("cause", ""), *diagnosis.get("evidence", ())])),
             ("What to do", "\n".join(diagnosis.get("steps", ()))),
             ("More", diagnosis.get("help_url")),
             ("This works" if found.fix.verified else "Try", f"{command} {fix}" if fix else ""),
