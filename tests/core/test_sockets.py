@@ -8,6 +8,7 @@ import pytest
 from tests.support.proxies import HttpProxy, SocksProxy
 from tests.support.scripted import ScriptedServer
 from webapp.core import http_client, sockets
+from webapp.core.deadlines import Deadline
 from webapp.core.http_client import NotSent
 from webapp.core.network_errors import PrivateHost
 from webapp.core.sockets import Proxy
@@ -68,7 +69,7 @@ def test_a_name_is_not_looked_up_again_after_the_check(
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 def test_a_proxy_that_is_inside_is_refused(kind: str, internet_only: None) -> None:
     with (SocksProxy if kind == "socks5" else HttpProxy)() as running, pytest.raises(PrivateHost):
-        sockets.connect_through_proxy(Proxy(kind, running.host, running.port), "mail.example", 587, 5)
+        sockets.connect_through_proxy(Proxy(kind, running.host, running.port), "mail.example", 587, Deadline(5))
     assert running.targets == []
 
 
@@ -77,4 +78,4 @@ def test_a_proxy_that_is_inside_is_refused(kind: str, internet_only: None) -> No
 )
 def test_a_proxy_is_not_asked_for_what_is_inside(target: str, internet_only: None) -> None:
     with pytest.raises(PrivateHost):
-        sockets.connect_through_proxy(Proxy("http", "proxy.invalid", 3128), target, 587, 5)
+        sockets.connect_through_proxy(Proxy("http", "proxy.invalid", 3128), target, 587, Deadline(5))

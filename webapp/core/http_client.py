@@ -120,7 +120,7 @@ def _connect(parts: SplitResult, proxy: Proxy | None, deadline: Deadline) -> tup
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if proxy is None or parts.scheme == "http":
         return connect(resolve(host, port, deadline.left()), deadline.left()), b""
-    return connect_through_proxy(proxy, host, port, deadline.left())
+    return connect_through_proxy(proxy, host, port, deadline)
 
 
 def _encrypt(sock: socket.socket, host: str, deadline: Deadline) -> socket.socket:

@@ -55,7 +55,7 @@ def resolve(host: str, port: int, timeout: float) -> Addresses:
     """
     asked = start(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     if not wait([asked], timeout).done:
-        raise NameServiceTimeout("name_service_timeout", seconds=f"{timeout:g}")
+        raise NameServiceTimeout("name_service_timeout", seconds=f"{round(timeout, 1):g}")
     return _permitted(asked.result())
 
 
@@ -122,18 +122,16 @@ def _connect_socket(sock: socket.socket, address: tuple[Any, ...], timeout: floa
     return sock
 
 
-def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
+def connect_through_proxy(proxy: Proxy, host: str, port: int, deadline: Deadline) -> tuple[socket.socket, bytes]:
     """Connect to a host through a proxy; return the connection and what the server already sent on it.
 
-    The proxy resolves the host. Everything together takes at most `timeout` seconds. Raises ProxyError or
-    another OSError.
+    The proxy resolves the host. Raises ProxyError or another OSError.
     """
     _check_target(host)
-    deadline = Deadline(timeout)
-    addresses = resolve(proxy.host, proxy.port, timeout)
+    addresses = resolve(proxy.host, proxy.port, deadline.left())
     if proxy.type == "socks5":
         return _connect_through_socks(proxy, addresses, (host, port), deadline), b""
-    sock = connect(addresses, deadline.left())
+    sock = deadline.watch(connect(addresses, deadline.left()))
     try:
         return sock, _open_tunnel(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", deadline)
     except BaseException:

@@ -11,6 +11,7 @@ from tests.mail.conftest import settings_for, stages, with_password
 from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from tests.support.scripted import ScriptedServer
 from webapp.core import sockets
+from webapp.core.deadlines import Deadline
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -74,7 +75,7 @@ def test_a_mail_server_as_the_proxy_fails_in_time(
 def test_a_proxy_that_answers_byte_by_byte_fails_in_time(kind: str, answer: bytes, scripted: Scripted) -> None:
     server, started = scripted({"GREETING": answer + b"x" * 250}, drip=0.2), time.monotonic()
     with pytest.raises(TimeoutError):
-        sockets.connect_through_proxy(sockets.Proxy(kind, server.host, server.port), "mail.example", 25, 1)
+        sockets.connect_through_proxy(sockets.Proxy(kind, server.host, server.port), "mail.example", 25, Deadline(1))
     assert time.monotonic() - started < 10
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from types import TracebackType
 from typing import Self, cast
 
@@ -210,8 +209,8 @@ class SmtpConnection(flask_mail.Connection):
                 raise DeliveryError(Stage.CONNECT, "port_not_allowed", {"ports": ", ".join(map(str, MAIL_PORTS))})
         if settings.proxy is not None:
             with self._stage(Stage.PROXY):
-                call = partial(connect_through_proxy, settings.proxy, host, settings.port, settings.timeout)
-                sock, received = self.deadline.run(call)
+                deadline = self.deadline.part(settings.timeout)
+                sock, received = connect_through_proxy(settings.proxy, host, settings.port, deadline)
         else:
             with self._stage(Stage.LOOKUP) as result:
                 addresses = self._addresses(host)
