@@ -32,6 +32,7 @@ def test_the_list_shows_the_last_delivery_and_the_last_failure_of_each_server(
     own_page = administrator.get("/settings/mail").text
     assert ">Failing<" in own_page
     assert ">First<" not in own_page
+    assert "No service for you" in own_page
 
 
 def test_while_mail_is_stopped_each_page_says_so_and_the_list_which_server_fails(
