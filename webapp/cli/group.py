@@ -38,8 +38,9 @@ COMMANDS = {
     "users": "users:users",
     "applications": "applications:applications",
 }
-# Those that may begin an installation. The others are for one that exists, and say so in a wrong folder.
-BEGINNING = frozenset({"serve", "worker", "web", "demo", "submission", "upgrade", "create-admin", "check-settings"})
+# Those that may begin an installation, besides the ones that create the application themselves, such as `serve`. The
+# others are for one that exists, and say so in a wrong folder.
+BEGINNING = ("upgrade", "create-admin")
 
 
 class Commands(AppGroup):
@@ -77,7 +78,7 @@ class Commands(AppGroup):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            raise _told(ctx, error) from error.__cause__
+            raise _also_as_json(ctx, error) from error.__cause__
         except (click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -87,7 +88,7 @@ class Commands(AppGroup):
             explained = explain(error)
             if explained is None:
                 raise
-            raise _told(ctx, explained) from error
+            raise _also_as_json(ctx, explained) from error
 
 
 def _create_app() -> Flask:
@@ -97,7 +98,7 @@ def _create_app() -> Flask:
     return create_app()
 
 
-def _told(ctx: click.Context, error: click.ClickException) -> click.ClickException:
+def _also_as_json(ctx: click.Context, error: click.ClickException) -> click.ClickException:
     """Print an error as JSON, too, if that is wanted."""
     if ctx.meta[WANTS_JSON]:
         click.echo(json.dumps({"error": error.format_message()}))
