@@ -34,7 +34,7 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True)
 class BadLine:
-    """A record that makes no person: a key of `_PROBLEMS` or a field of `columns.FIELDS`, and the value."""
+    """A record that makes no person: what is wrong, as `_explain` knows it, and the value."""
 
     line: int
     problem: str

@@ -38,7 +38,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Attempt:
-    """Another connection that was tried: what changed, its seconds, and why it doesn't work, unless it does."""
+    """Other settings that were tried: what changed, the seconds, and why they don't work, unless they do."""
 
     values: Candidate
     security: str
@@ -63,7 +63,7 @@ class Attempt:
 
     @property
     def works(self) -> bool:
-        """Whether a mail server answers there that offers what is needed."""
+        """Whether a mail server answers that offers what is needed, or accepts the sign-in."""
         return self.failure is None
 
 
@@ -81,8 +81,7 @@ class Step:
 class Examination:
     """The result of one check. `sends` says whether the message was to be sent; `settings` are those without secrets.
 
-    `attempts` are the other connections that were tried, `routes` the address families, `signs_in` how many further
-    sign-ins there were.
+    `attempts` are the other settings that were tried, `routes` the address families.
     """
 
     at: datetime

@@ -17,7 +17,7 @@ from webapp.providers import Diagnosis, Failure
 Found = tuple[Fix, Sequence[Attempt]]
 # The stages that can be tried without sending the message.
 REHEARSED = (Stage.GREETING, Stage.EHLO, Stage.AUTH, Stage.MAIL, Stage.RCPT)
-NO_FIX = Fix()
+# Names of protocols, the same in every language.
 SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
 
 
@@ -71,6 +71,6 @@ def _best(attempts: Sequence[Attempt], failure: Failure) -> Found:
 
     If none does, it is a port that lacks only a trusted certificate, if that isn't what failed already.
     """
-    others = [] if failure.code in CERTIFICATES else [one for one in attempts if one.is_untrusted]
-    best = next(iter([*(one for one in attempts if one.works), *others]), None)
-    return Fix(best.values, verified=best.works) if best else NO_FIX, attempts
+    untrusted = [] if failure.code in CERTIFICATES else [one for one in attempts if one.is_untrusted]
+    best = next(iter([one for one in attempts if one.works] or untrusted), None)
+    return Fix(best.values, verified=best.works) if best else Fix(), attempts
