@@ -78,7 +78,7 @@ RELAY_NOT_SET_UP = Diagnosis(
 )
 TOO_FAST = Diagnosis(
     _("Email is sent faster than Google accepts it from this account or organization."),
-    [_("You don't need to do anything: waiting emails are retried automatically.")],
+    [_("Waiting emails are retried automatically. If this was a test, repeat it later.")],
     "https://support.google.com/a/answer/166852",
 )
 WANTS_TLS = Diagnosis(

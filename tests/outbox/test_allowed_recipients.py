@@ -75,5 +75,5 @@ class TestSetByTheEnvironment:
         ids = [enqueue(), enqueue()]
         deliver()
         assert [get_message(one).state for one in ids] == [MessageState.CANCELLED] * 2
-        assert "Email may not go to this address" in administrator.get(f"/outbox/{ids[0]}").text
+        assert "Email to this address is not allowed" in administrator.get(f"/outbox/{ids[0]}").text
         assert administrator.get("/outbox?state=cancelled").text.count("eve@people.example") >= 2

@@ -32,7 +32,7 @@ FAILURES = {
         "The saved password can't be decrypted, because MAILROOM_SECRET_KEY has changed. Enter the password again."
     ),
     "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
-    "recipient_not_allowed": _("Email may not go to this address: see “Who gets email” under Settings → General."),
+    "recipient_not_allowed": _("Email to this address is not allowed: see “Who gets email” under Settings → General."),
     "by_administrator": _("An administrator canceled it."),
     "by_application": _("The application that sent it canceled it."),
     "data_unreadable": _("The data of this message in the database can't be read."),

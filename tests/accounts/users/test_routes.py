@@ -146,7 +146,7 @@ class TestCreating:
         use_server()
         administrator.submit("/settings/general", send_to="domains", send_to_domains="example.org")
         page = administrator.submit("/users/new", **EVE)
-        assert "Email may not go to this address" in page.text
+        assert "Email to this address is not allowed" in page.text
         assert "is on its way" not in page.text
 
     def test_html_in_a_name_is_escaped(self, administrator: Browser) -> None:

@@ -281,7 +281,7 @@ def _flash_activation(email: str) -> None:
         status = delivery_status(session, clock.now())
         settings = general(session, app_state().config)
     if not settings.may_send_to(email):
-        problem = _("Email may not go to this address: see “Who gets email” under Settings → General.")
+        problem = _("Email to this address is not allowed: see “Who gets email” under Settings → General.")
     elif not settings.public_url:
         problem = _("The activation email to %(email)s will be sent once the public URL is set.", email=email)
     elif not status.has_server:

@@ -17,7 +17,7 @@ SET_UP_DOMAIN = _(
 )
 SEND_REPLY = _("If that doesn't help, send the reply to the server's administrator.")
 ASK_SERVICE = _("Sign in to the service's website and look for a notice, or ask its support.")
-RETRIED = _("You don't need to do anything: waiting emails are retried automatically.")
+RETRIED = _("Waiting emails are retried automatically. If this was a test, repeat it later.")
 SOFTWARE_FAULT = _(
     "If another application handed in this email, correct it there. If it's an email of Mailroom's own, please report "
     "it together with the transcript."

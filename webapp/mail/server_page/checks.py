@@ -192,7 +192,7 @@ def valid_recipient(form: Any, field: Field) -> None:
 def may_get_email(_form: Any, field: Field) -> None:
     """Refuse addresses that may not get email."""
     if not general_settings().may_send_to(field.data):
-        raise ValidationError(_("Email may not go to this address: see “Who gets email” under Settings → General."))
+        raise ValidationError(_("Email to this address is not allowed: see “Who gets email” under Settings → General."))
 
 
 def _address(text: str) -> ValidatedEmail:
