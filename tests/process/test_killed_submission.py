@@ -67,5 +67,5 @@ def all_copies(site: Installation, sink: ScriptedServer) -> Counter[int]:
         return Counter(map(int, re.findall(rb"^To: person(\d+)@", b"".join(sink.messages), re.MULTILINE)))
 
     site.clients.stop()
-    until(lambda: set(site.clients.accepted) == set(copies()), 60)
+    until(lambda: set(site.clients.accepted) == set(copies()))
     return copies()

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -83,8 +83,10 @@ class PostgreSQL:
         self.close()
         processes = self._processes()
         for process in processes:
-            process.kill()
-        while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+            # The others end by themselves once the main one is gone.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        while any(map(_is_alive, processes)):
             time.sleep(0.01)
         self._tell("start")
         _wait_for(self._folder, self._keeper)
@@ -216,6 +218,13 @@ def _ordinary_user() -> dict[str, Any]:
     if os.getuid() != 0:
         return {"cwd": "/"}
     return {"cwd": "/", "user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _nobody() -> pwd.struct_passwd:
