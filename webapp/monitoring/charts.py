@@ -32,6 +32,8 @@ FONT_SIZE = 13
 # For wide letters in the labels of bars, which it doesn't expect.
 LABEL_MARGIN = 14
 MAX_KINDS = 7
+# Keeps a share behind its time where that ends with a right-to-left letter: texts of an image are left-to-right.
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 BAR_HEIGHT = 30
 _STYLE = Style(
     font_family="inherit",
@@ -97,7 +99,7 @@ def _draw_latency(dashboard: Dashboard, size: Size) -> str:
     number = sum(dashboard.latency) or 1
     shares = [found / number for found in dashboard.latency]
     shown = [
-        (f"{labels.up_to(one)}: {labels.share(share)}", share)
+        (f"{labels.up_to(one)}{LEFT_TO_RIGHT}: {labels.share(share)}", share)
         for one, share in zip(LATENCY_BOUNDS, shares, strict=True)
     ]
     _add_bars(chart, [label for label, _share in shown], [share for _label, share in shown])
