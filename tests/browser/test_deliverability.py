@@ -32,7 +32,7 @@ def test_a_domain_leads_to_its_service_and_to_what_to_publish(
     walker.open(f"{site.url}/settings/mail")
     walker.fill(discover_for="unknown.example")
     walker.press("discover")
-    walker.page.get_by_text("doesn't publish its settings").first.wait_for()
+    walker.page.get_by_text("doesn't exist in the DNS").first.wait_for()
     walker.fill(discover_for="mail@shop.example")
     walker.press("discover")
     assert walker.sees("Google receives the email of shop.example")
