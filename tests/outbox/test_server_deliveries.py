@@ -47,4 +47,6 @@ def test_while_mail_is_stopped_each_page_says_so_and_the_list_which_server_fails
     own_page = administrator.get("/settings/mail").text
     assert ">Failing<" in own_page
     assert "Mail is going out" not in own_page
+    # The warning on each page says it, too.
+    assert own_page.count("rejected the user name or password") == 2
     assert "Mail is not going out" in administrator.get("/users").text

@@ -8,8 +8,6 @@ from webapp.applications import service as applications
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile, StaleVersion
 from webapp.mail import server_list, servers, service
-from webapp.mail.diagnosis.descriptions import describe
-from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.models import MailServer
 from webapp.mail.server_list import CannotBeFirst, NameTaken
 from webapp.mail.server_page import deliveries
@@ -17,7 +15,6 @@ from webapp.mail.server_page.assign_form import AssignForm
 from webapp.mail.server_page.places import place_of
 from webapp.mail.server_page.routes import CANNOT_BE_FIRST, blueprint, url_of
 from webapp.mail.service import CannotWork
-from webapp.providers import Failure
 from webapp.settings import declared
 from webapp.web import csrf
 from webapp.web.access import current_user
@@ -45,13 +42,8 @@ def list_servers() -> Response | str:
             "names_in_file": declared.names(session, declared.MAIL_SERVERS),
         }
     return render_template(
-        "mail/servers.html", used=used, drafts=drafts, url_of=url_of, meaning_of=_meaning_of, **context
+        "mail/servers.html", used=used, drafts=drafts, url_of=url_of, meaning_of=deliveries.meaning_of, **context
     )
-
-
-def _meaning_of(server: MailServer, failure: Failure) -> str:
-    diagnosis = diagnose(server.provider, server.public_values, failure)
-    return str(diagnosis.cause) if diagnosis else describe(failure)
 
 
 @blueprint.post("/settings/mail/<int:server_id>/copy")
