@@ -206,7 +206,7 @@ def cancel_message(call: Call, message_id: str) -> Reply:
 
 @_action("retry", NOT_RETRYABLE)
 def retry_message(call: Call, message_id: str) -> Reply:
-    """Send a message now that waits, has failed or is uncertain; to those who have it already it isn't sent again."""
+    """Send a message now if it waits, failed or is uncertain. Recipients who already have it are left out."""
     return _change(call, message_id, tracking.retry)
 
 

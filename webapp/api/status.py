@@ -86,7 +86,7 @@ class StatusSchema(Schema):
 
 @blueprint.operation("GET", "/status", permission=Permission.NONE, answer=Answer(StatusSchema, EXAMPLE))
 def show_status(call: Call) -> Reply:
-    """Tell whether email flows.
+    """Tell whether mail is going out.
 
     For monitoring, and before a batch is sent. Messages are accepted whatever the state: they wait.
     """
