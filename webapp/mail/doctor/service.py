@@ -57,32 +57,17 @@ def examine(
         present = general(session, app_state().config)
     settings = transport_settings.from_entered(entered, saved, app_state(), present)
     begun = _begin_round_trip(present, settings.host, recipient) if sends else None
-    label = saved.name if saved and saved.provider == settings.provider.key else str(settings.provider.label)
-    data = {"provider": label, "has_link": begun is not None}
+    name = saved.name if saved and saved.provider == settings.provider.key else str(settings.provider.label)
+    data = {"provider": name, "has_link": begun is not None}
     message = compose("test", recipient, settings.mail_from, present, data, begun.link_path if begun else "")
     connection = SmtpConnection(settings, deadline=progress.deadline.part(CONNECTING), compares_families=True)
     progress.stages = connection.transcript.stages
     error = _run(connection, message, sends, progress.deadline)
     if error is not None and begun is not None:
         _give_up(error, begun)
-    examination = Examination(
-        at=clock.now(),
-        provider=settings.provider.key,
-        settings=settings.public_values,
-        recipient=recipient,
-        sends=sends,
-        seconds=progress.seconds,
-        stages=connection.transcript.stages,
-        lines=connection.transcript.lines,
-        routes=connection.routes,
-        failure=error.failure if error else None,
-        trip=begun.trip if begun and error is None else None,
-    )
+    examination = _result(connection, recipient, sends, progress, error, begun)
     if error is not None:
         examination = _explained(examination, connection, message, error.failure, progress)
-    else:
-        warnings = get_providers().check(settings.provider, settings.public_values, progress.deadline)
-        examination = replace(examination, warnings=warnings)
     works = sends and examination.ok and saved is not None and not saved.is_draft and is_unchanged(saved, entered)
     _record(examination, saved if works else None)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
@@ -116,6 +101,33 @@ def _run(connection: SmtpConnection, message: Email, sends: bool, deadline: Dead
     except DeliveryError as error:
         return error
     return None
+
+
+def _result(
+    connection: SmtpConnection,
+    recipient: str,
+    sends: bool,
+    progress: Progress,
+    error: DeliveryError | None,
+    begun: Begun | None,
+) -> Examination:
+    """Return what a check found, with the warnings of plugins if it passed."""
+    settings = connection.settings
+    warnings = () if error else get_providers().check(settings.provider, settings.public_values, progress.deadline)
+    return Examination(
+        at=clock.now(),
+        provider=settings.provider.key,
+        settings=settings.public_values,
+        recipient=recipient,
+        sends=sends,
+        seconds=progress.seconds,
+        stages=connection.transcript.stages,
+        lines=connection.transcript.lines,
+        routes=connection.routes,
+        failure=error.failure if error else None,
+        trip=begun.trip if begun and error is None else None,
+        warnings=warnings,
+    )
 
 
 def _explained(
