@@ -63,12 +63,14 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault not in ("lose", "drip"):
             self._misbehave(fault)
             return
+        # Before the request is counted: a test that waits for it may then end the pause for the next one.
+        pause = self.provider.pause
         answer = self.provider.device if self.path == "/device" else self.provider.tokens
         try:
             status, found = 200, answer(data, self.headers.get("Authorization", ""))
         except Refusal as refusal:
             status, found = refusal.status, refusal.data
-        self.provider.closing.wait(self.provider.pause)
+        self.provider.closing.wait(pause)
         if fault == "lose":
             self.connection.shutdown(socket.SHUT_RDWR)
             return
