@@ -189,11 +189,11 @@ def test_a_lease_is_renewed_while_its_worker_lives(
     get_message: GetMessage,
     use_server: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=3))
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=1.5))
     monkeypatch.setattr(worker, "RENEWAL", 0.2)
     monkeypatch.setattr(worker, "SWEEP", timedelta(seconds=0.5))
     message_id = enqueue()
-    with ScriptedServer(replies={"GREETING": "220 " + "x" * 250}, drip=0.02) as server:
+    with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.02) as server:
         use_server(server)
         run_worker()
         until(lambda: get_message(message_id).state == MessageState.SENT, 30)
