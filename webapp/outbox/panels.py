@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.mail import servers
-from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.diagnosis.service import meaning
 from webapp.mail.rollback import offers as rollback
 from webapp.outbox import listing, service
 from webapp.outbox.filters import Filter
@@ -80,5 +80,4 @@ def _cause(session: Session, state: ServerState) -> str:
     server, failure = servers.by_id(session, state.id), state.failure
     if server is None or failure is None:
         return ""
-    diagnosis = diagnose(server.provider, server.public_values, failure)
-    return str(diagnosis.cause) if diagnosis else describe_cause(failure)
+    return meaning(server.provider, server.public_values, failure)

@@ -36,6 +36,12 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
     return reply_rules.with_evidence(diagnosis, reading, describe_token(failure)) if reading else diagnosis
 
 
+def meaning(provider: str, settings: Mapping[str, str], failure: Failure) -> str:
+    """Return what a failure means in one sentence, in the reader's language: its cause, or else what happened."""
+    diagnosis = diagnose(provider, settings, failure)
+    return str(diagnosis.cause) if diagnosis else describe(failure)
+
+
 def to_data(diagnosis: Diagnosis) -> dict[str, Any]:
     """Return a diagnosis as JSON has it, in the reader's language."""
     return {

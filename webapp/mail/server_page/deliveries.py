@@ -7,9 +7,6 @@ from typing import NamedTuple, cast
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
-from webapp.mail.diagnosis.descriptions import describe
-from webapp.mail.diagnosis.service import diagnose
-from webapp.mail.models import MailServer
 from webapp.providers import Failure
 
 EXTENSION = "mailroom deliveries"
@@ -35,9 +32,3 @@ def register(app: Flask, find: Find) -> None:
 def of_servers(session: Session, ids: Sequence[int]) -> dict[int, Deliveries]:
     """Return what became of email by these servers."""
     return cast(Find, current_app.extensions[EXTENSION])(session, ids)
-
-
-def meaning_of(server: MailServer, failure: Failure) -> str:
-    """Return what a failure of a server means, in the reader's language."""
-    diagnosis = diagnose(server.provider, server.public_values, failure)
-    return str(diagnosis.cause) if diagnosis else describe(failure)

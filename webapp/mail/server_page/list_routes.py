@@ -8,6 +8,7 @@ from webapp.applications import service as applications
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile, StaleVersion
 from webapp.mail import server_list, servers, service
+from webapp.mail.diagnosis.service import meaning
 from webapp.mail.models import MailServer
 from webapp.mail.server_list import CannotBeFirst, NameTaken
 from webapp.mail.server_page import deliveries
@@ -41,9 +42,7 @@ def list_servers() -> Response | str:
             "applications": {one.identifier: one.name for one in applications.list_all(session)},
             "names_in_file": declared.names(session, declared.MAIL_SERVERS),
         }
-    return render_template(
-        "mail/servers.html", used=used, drafts=drafts, url_of=url_of, meaning_of=deliveries.meaning_of, **context
-    )
+    return render_template("mail/servers.html", used=used, drafts=drafts, url_of=url_of, meaning=meaning, **context)
 
 
 @blueprint.post("/settings/mail/<int:server_id>/copy")

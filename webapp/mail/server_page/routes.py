@@ -14,6 +14,7 @@ from webapp.core.errors import SetInFile, StaleVersion, TooManyRequests
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
+from webapp.mail.diagnosis.service import meaning
 from webapp.mail.doctor import limits
 from webapp.mail.doctor.examination import Examination
 from webapp.mail.doctor.service import examine
@@ -23,7 +24,6 @@ from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_list import CannotBeFirst
 from webapp.mail.server_page import discovering, progress
-from webapp.mail.server_page.deliveries import meaning_of
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.grant_view import keep_authorization_failure
 from webapp.mail.server_page.page import form_targets, page_context
@@ -245,7 +245,7 @@ def _page(state: FormState, result: FormResult, test: Examination | None = None,
         "mail/server.html",
         page_url=url,
         form_url=form_url,
-        meaning_of=meaning_of,
+        meaning=meaning,
         replaced_url=replaced_url,
         said=said,
         **context,
