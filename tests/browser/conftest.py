@@ -9,14 +9,18 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 
 from tests.browser.serving import Site, running_site
 from tests.browser.walker import Walker
+from tests.support.browser import PASSWORD
 from tests.support.certificates import Authority
 from tests.support.chromium import ARGUMENTS, PAGE_TIMEOUT, executable
 from tests.support.dns_server import NameServer
 from tests.support.inbox import Inbox, running_inbox
+from tests.support.users import add_user
 from webapp import create_app
+from webapp.accounts.models import Role
 from webapp.core.app_state import EXTENSION, AppState
 from webapp.core.config import Config
 
+ADA = "ada.lovelace@mailroom.example"
 # Only the pages: no updates and no other connections.
 QUIET = (
     "--disable-gpu",
@@ -108,3 +112,13 @@ def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker
     yield Walker(screen.name, new_context, screen.scripts)
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
+    """The administrator Ada, signed in."""
+    add_user(inside.database, ADA, Role.ADMINISTRATOR)
+    walker.open(f"{site.url}/login")
+    walker.fill(email=ADA, password=PASSWORD)
+    walker.press("Sign in")
+    return walker

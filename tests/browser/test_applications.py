@@ -7,24 +7,9 @@ import pytest
 
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
-from tests.support.browser import PASSWORD
-from tests.support.users import add_user
-from webapp.accounts.models import Role
-from webapp.core.app_state import AppState
 
-ADA = "ada.lovelace@mailroom.example"
 RECIPIENTS = ["bob@people.example", "accounting@shop.example"]
 HTML = "<body style='background: #fffbe6'><h1>Thank you, Bob.</h1><p>We <b>ship</b> it today.</p></body>"
-
-
-@pytest.fixture
-def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
-    """The administrator, signed in."""
-    add_user(inside.database, ADA, Role.ADMINISTRATOR)
-    walker.open(f"{site.url}/login")
-    walker.fill(email=ADA, password=PASSWORD)
-    walker.press("Sign in")
-    return walker
 
 
 def order() -> EmailMessage:

@@ -2,27 +2,18 @@
 
 import pytest
 
+from tests.browser.conftest import ADA
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
-from tests.support.browser import PASSWORD
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
 from tests.support.inbox import USERNAME, Inbox
-from tests.support.users import add_user
-from webapp.accounts.models import Role
-from webapp.core.app_state import AppState
-
-ADA = "ada@mailroom.example"
 
 
 @pytest.fixture
-def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
-    """The administrator, signed in, at the page of the first mail server."""
-    add_user(inside.database, ADA, Role.ADMINISTRATOR)
-    walker.open(f"{site.url}/login")
-    walker.fill(email=ADA, password=PASSWORD)
-    walker.press("Sign in")
-    walker.open(f"{site.url}/settings/mail-servers")
-    return walker
+def visitor(visitor: Walker, site: Site) -> Walker:
+    """The administrator, signed in, at the list of mail servers."""
+    visitor.open(f"{site.url}/settings/mail-servers")
+    return visitor
 
 
 def fill_in(walker: Walker, mail_server: Inbox) -> None:

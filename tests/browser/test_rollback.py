@@ -1,31 +1,16 @@
 """A change of the mail server after which email fails, undone from Home, in a real browser."""
 
-import pytest
 from sqlalchemy import select
 
+from tests.browser.conftest import ADA
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
-from tests.support.browser import PASSWORD
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
 from tests.support.inbox import SENDER, USERNAME, Inbox
 from tests.support.running import free_port, until
-from tests.support.users import add_user
-from webapp.accounts.models import Role
 from webapp.core.app_state import AppState
 from webapp.mail.revisions.models import Revision
 from webapp.outbox import service as outbox
-
-ADA = "ada.lovelace@mailroom.example"
-
-
-@pytest.fixture
-def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
-    """The administrator, signed in."""
-    add_user(inside.database, ADA, Role.ADMINISTRATOR)
-    walker.open(f"{site.url}/login")
-    walker.fill(email=ADA, password=PASSWORD)
-    walker.press("Sign in")
-    return walker
 
 
 def save(visitor: Walker, site: Site, server: Inbox, port: int) -> None:
