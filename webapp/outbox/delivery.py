@@ -4,7 +4,8 @@ After a crash between any two of these, a message is still queued: its claim is 
 Only a crash in the moment between the server's reply and the mark sends it twice; so may the server by breaking the
 connection instead of replying to the message. Both copies have the same link and Message-ID.
 
-Where a failure is one that another server may not have, the message goes by the next server of its route at once.
+Where a failure is one that another server may not have, the message goes through the next server of its
+route at once.
 """
 
 import secrets

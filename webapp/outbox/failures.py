@@ -47,7 +47,7 @@ def rejected(message: Claimed, error: DeliveryError) -> Failed:
         is_sender_of_its_own, error.scope = scope is not error.scope, scope
     change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]
     result = AttemptResult.UNCERTAIN if error.scope is Scope.UNCERTAIN else AttemptResult.FAILED
-    # A server that doesn't reply to what it got would not reply to others either: they go by the next one.
+    # A server that doesn't reply to what it got would not reply to others either: they go through the next one.
     pauses = (elsewhere or error.scope is Scope.UNCERTAIN) and not is_sender_of_its_own
     return Failed(error.failure, change, result, error.transcript.as_text(), elsewhere, pauses)
 

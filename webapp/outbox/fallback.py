@@ -1,4 +1,4 @@
-"""By which server messages go, and which are tried after it, as far as the limits of each allow."""
+"""Which server sends messages, and which are tried after it, as far as the limits of each allow."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from webapp.outbox.routing import Route
 
 
 class Offer(NamedTuple):
-    """The server to send a batch by with those that are tried after it, and how many messages it may have."""
+    """The server for a batch, followed by those that are tried after it, and how many messages the batch may have."""
 
     servers: Sequence[ServerSettings]
     size: int
@@ -21,7 +21,7 @@ class Offer(NamedTuple):
 
 
 def offers(session: Session, saved: SavedSettings, route: Route, now: datetime, run: str, size: int) -> list[Offer]:
-    """Return by which servers a batch may go, whose size would be this without limits.
+    """Return which servers may send a batch, whose size would be this without limits.
 
     There is one offer, and a further one for each server whose limit of a day is reached. That of a minute is waited
     for.

@@ -126,7 +126,7 @@ class Message(Base):
     next_attempt_at: Mapped[datetime]
     # One of many that nobody waits for at a screen, such as invitations: the others are sent first.
     bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # While it is SENDING: until when, by which run of which worker, and by which server: it counts against its limits.
+    # While it is SENDING: until when, by which run of which worker, and through which server, whose limits count it.
     lease_expires_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = mapped_column(String(60))
     mail_server_id: Mapped[int | None]

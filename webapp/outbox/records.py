@@ -94,8 +94,8 @@ class Records:
     def failed(self, message: Claimed, started: Started, failed: Failed, next_servers: NextServers) -> Followed:
         """Record that an attempt failed, and what follows.
 
-        Either another attempt begins, by another server, or the message is changed as the failure wants it. Where the
-        route has but one server, that is never paused.
+        Either another attempt begins, through another server, or the message is changed as the failure wants it. If the
+        route has only one server, that server is never paused.
         """
         has_fallback = len(self.route.server_ids) > 1
         is_paused = has_fallback and failed.pauses
@@ -160,7 +160,7 @@ class Records:
     def _log_failure(self, message: Claimed, failed: Failed, followed: Followed) -> None:
         event = "message not sent" if followed.others_go_on else "delivery suspended"
         if followed.servers:
-            event = "message goes by another server"
+            event = "message goes through another server"
         stage = failed.failure.stage
         log.warning(event, message=message.id, stage=stage, attempts=message.attempts, result=failed.result)
 

@@ -1,8 +1,8 @@
-"""Routes: which messages go by which mail servers, in which order.
+"""Routes: which messages go through which mail servers, and in which order these are tried.
 
 A server that is bound to From domains or applications takes only such messages, and takes them before the general ones.
-A message goes by the servers that are bound to its domain or its application, in order, and then by the general
-servers. Without bound servers there is one route, and no query is filtered.
+A message goes through the servers that are bound to its domain or its application, in order, and then through the
+general servers. Without bound servers there is one route, and no query is filtered.
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Route:
-    """The ids of the servers in the order in which they are tried, and which messages go by them.
+    """The ids of the servers in the order in which they are tried, and which messages go through them.
 
     Those that are in each of these selections, and in none of the `others`.
     """

@@ -1,4 +1,4 @@
-"""What a rejection concerns: every message, this one for now, or this one for good. Whether another server may take it.
+"""Whom a rejection is about: the server's every message, or this one; and whether another server may send the message.
 
 Servers reject senders, machines and EHLO names where they are asked about the recipient (Postfix does by default), so
 neither the stage nor the first digit says whose fault it is: what the reply is about does (`webapp.mail.replies`).
